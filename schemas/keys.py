@@ -1,0 +1,155 @@
+"""The Redis key layout: the contract between the pipeline that writes and whoever reads.
+
+Every published value is absolute and carries a version; a write is accepted only if its version is not
+older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the same Redis.
+
+| key | type | field → value |
+|---|---|---|
+| `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `status` |
+| `NS:epoch` | string | counter of attempts; each attempt's writes carry its number |
+| `NS:progress` | hash | `watermark_ms`, `as_of_ms`, `events` … of the running attempt |
+| `NS:{m:e:SCOPE:WINDOW:START}` | hash | id → cell of `EVENT_TIME_COUNTS` |
+| `NS:{m:o:SCOPE:WINDOW:START}` | hash | id → cell of `ORDER_TIME_COUNTS` |
+| `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS` |
+| `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS` |
+| `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |
+| `NS:{c:BUCKET}` | hash | order_id US item_id → credit record |
+| `NS:{x:BUCKET}` | hash | kind US order_id US item_id → [amount_minor, event_time_ms]; amount 0: settled |
+| `NS:{d:REASON}` | hash | digest of the raw bytes → dead letter record |
+| `NS:{r}:model` | hash | `model` → recommender model |
+| `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
+
+`START` is UTC milliseconds, `-1` for `total`; `US` is the unit separator `\\x1f`; braces are hash tags, so
+that each atomic write stays in one slot of a Redis Cluster.
+
+>>> metric_key("is", "e", "room", "minute", 60_000)
+'is:{m:e:room:minute:60000}'
+>>> value = pack(Version(1, 5, 9), [3, 0, 7])
+>>> unpack(value)
+(Version(epoch=1, as_of_ms=5, sequence=9), [3, 0, 7])
+"""
+
+import struct
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+NAMESPACE: Final = "is"
+US: Final = "\x1f"
+BUCKETS: Final = 1024
+
+_VERSION = struct.Struct(">IqQ")
+VERSION_BYTES: Final = _VERSION.size
+"""A version is 20 bytes, big-endian, so that comparing bytes compares versions."""
+
+SET_NEWER: Final = """
+local n = #ARGV / 2
+local fields = {}
+for i = 1, n do fields[i] = ARGV[2 * i - 1] end
+local held = redis.call('HMGET', KEYS[1], unpack(fields))
+local fresh, refused = {}, 0
+for i = 1, n do
+  local value = ARGV[2 * i]
+  if not held[i] or string.sub(held[i], 1, 20) <= string.sub(value, 1, 20) then
+    fresh[#fresh + 1] = fields[i]
+    fresh[#fresh + 1] = value
+  else
+    refused = refused + 1
+  end
+end
+if #fresh > 0 then redis.call('HSET', KEYS[1], unpack(fresh)) end
+return refused
+"""
+"""Compare-and-set of up to 1,000 fields of one hash; returns how many were refused as older."""
+
+
+class Version(NamedTuple):
+    """Which of two writes is newer: the attempt, then the event time it is as of, then how much was absorbed.
+
+    `sequence` counts events absorbed, not bundles, so it does not depend on how the input was cut.
+    """
+
+    epoch: int
+    as_of_ms: int
+    sequence: int
+
+
+def pack_version(version: Version) -> bytes:
+    """Return the 20 bytes that stand before every stored value."""
+    return _VERSION.pack(*version)
+
+
+def pack(version: Version, body: Any) -> bytes:
+    """Return a stored value: the version, then the body as MessagePack."""
+    return _VERSION.pack(*version) + msgspec.msgpack.encode(body)
+
+
+def unpack(value: bytes) -> tuple[Version, Any]:
+    """Split a stored value into its version and its body."""
+    return Version(*_VERSION.unpack_from(value)), msgspec.msgpack.decode(value[VERSION_BYTES:])
+
+
+def bucket(identifier: str) -> int:
+    """Spread ids over a fixed number of hashes, the same in every process and version."""
+    return crc32(identifier.encode()) % BUCKETS
+
+
+def metric_key(namespace: str, layer: str, scope: str, window: str, start_ms: int) -> str:
+    """Key of one scope's cells in one window; layer `e` books by event time, `o` by order time."""
+    return f"{namespace}:{{m:{layer}:{scope}:{window}:{start_ms}}}"
+
+
+def attribution_key(namespace: str, model: str, attribution_window: str, window: str, start_ms: int) -> str:
+    """Key of all channels' credit under one model in one window."""
+    return f"{namespace}:{{a:{model}:{attribution_window}:{window}:{start_ms}}}"
+
+
+def touch_key(namespace: str, window: str, start_ms: int) -> str:
+    """Key of all channels' touch counts in one window."""
+    return f"{namespace}:{{t:{window}:{start_ms}}}"
+
+
+def window_index_key(namespace: str, window: str) -> str:
+    """Key of the sorted set of window starts that hold any figure."""
+    return f"{namespace}:{{w:{window}}}"
+
+
+def credit_key(namespace: str, order_id: str) -> str:
+    """Key of the bucket that holds an order's credit records."""
+    return f"{namespace}:{{c:{bucket(order_id)}}}"
+
+
+def reconciliation_key(namespace: str, order_id: str) -> str:
+    """Key of the bucket that holds an order's reconciliation records."""
+    return f"{namespace}:{{x:{bucket(order_id)}}}"
+
+
+def dead_letter_key(namespace: str, reason: str) -> str:
+    """Key of the dead letters refused for one reason."""
+    return f"{namespace}:{{d:{reason}}}"
+
+
+def model_key(namespace: str) -> str:
+    """Key of the recommender's model."""
+    return f"{namespace}:{{r}}:model"
+
+
+def recommender_key(namespace: str, kind: str, identifier: str) -> str:
+    """Key of the bucket that holds a recommender row; kind `i` for items, `u` for users."""
+    return f"{namespace}:{{r:{kind}:{bucket(identifier)}}}"
+
+
+def job_key(namespace: str) -> str:
+    """Key of the description of the job that the figures belong to."""
+    return f"{namespace}:job"
+
+
+def epoch_key(namespace: str) -> str:
+    """Key of the counter of attempts."""
+    return f"{namespace}:epoch"
+
+
+def progress_key(namespace: str) -> str:
+    """Key of the running attempt's progress."""
+    return f"{namespace}:progress"

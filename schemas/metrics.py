@@ -1,0 +1,71 @@
+"""The names of the figures: scopes, windows, base counts, and the ratios derived from them.
+
+The order of `EVENT_TIME_COUNTS` and `ORDER_TIME_COUNTS` is the order of the integers in a stored cell, so
+it is part of the Redis layout: append, never reorder.
+
+>>> derive({"clicks": 3, "impressions": 60, "gmv_paid_minor": 500, "refunds_minor": 120})["net_gmv_minor"]
+380
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+SCOPES: Final = ("platform", "room", "session", "creator", "item", "traffic_source")
+"""Scopes that need no dimension file; `campaign` and those of dimension rows follow their data."""
+
+WINDOWS: Final = ("minute", "hour", "day", "total")
+TOTAL_START: Final = -1
+"""The window start that stands for `total` in keys; null in exports."""
+
+NO_ID: Final = "none"
+"""The id under which events without the scope's field are counted."""
+
+EVENT_TIME_COUNTS: Final = (
+    "views", "room_entries", "impressions", "clicks", "follows", "dwell_ms",
+    "orders_placed", "orders_paid", "orders_cancelled", "units_paid",
+    "gmv_placed_minor", "gmv_paid_minor", "refunds_minor",
+)  # fmt: skip
+"""Counts booked in the window of the event's own time."""
+
+ORDER_TIME_COUNTS: Final = ("refunds_by_order_time_minor",)
+"""Counts booked in the window in which the order was paid."""
+
+ATTRIBUTION_COUNTS: Final = ("credit_minor", "credited_micro_orders")
+"""Credit of one channel; orders in millionths, so that shares of an order add up exactly."""
+
+TOUCH_COUNTS: Final = ("touches",)
+
+METRICS: Final = (*EVENT_TIME_COUNTS, *ORDER_TIME_COUNTS, "net_gmv_minor")
+"""The integer columns of `metrics.parquet`."""
+
+MODELS: Final = ("last_touch", "linear")
+ATTRIBUTION_WINDOWS: Final = ("click_7d_view_1d",)
+CHANNELS: Final = ("coupon", "ad_plan", "campaign", "traffic_source")
+DIRECT: Final = "direct"
+"""The id, under channel `traffic_source`, of what no eligible touch earned."""
+
+DEFINITIONS: Final = {
+    "views": "view events, holdouts excluded",
+    "room_entries": "views without an item",
+    "impressions": "views with an item",
+    "clicks": "click events",
+    "follows": "follow events",
+    "dwell_ms": "sum of the views' dwell_ms",
+    "orders_placed": "distinct orders placed, in the minute of their first line",
+    "orders_paid": "distinct orders paid, in the minute of their first line",
+    "orders_cancelled": "distinct orders cancelled, in the minute of their first line",
+    "units_paid": "sum of quantity of paid lines",
+    "gmv_placed_minor": "sum of amount_minor of placed lines",
+    "gmv_paid_minor": "sum of amount_minor of paid lines",
+    "refunds_minor": "sum of refunded amounts, by the time of the refund",
+    "refunds_by_order_time_minor": "sum of refunded amounts, by the time the line was paid",
+    "net_gmv_minor": "gmv_paid_minor - refunds_minor",
+}
+"""One line a figure, from metrics.md; help texts and exports read it here."""
+
+
+def derive(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return every integer metric of one cell from its stored base counts; absent counts are 0."""
+    full = {name: int(counts.get(name, 0)) for name in (*EVENT_TIME_COUNTS, *ORDER_TIME_COUNTS)}
+    full["net_gmv_minor"] = full["gmv_paid_minor"] - full["refunds_minor"]
+    return full
