@@ -1,1 +1,1 @@
-
+"""Who reads it: the published results, read from Redis alone."""
