@@ -10,13 +10,14 @@ from typing import Final
 from schemas.errors import UsageError
 from transforms.io.imports.folder import REPORT_FILE, replaced_folder
 from transforms.io.imports.importer import Importer
+from transforms.io.imports.online_retail import OnlineRetail
 from transforms.io.imports.output import ImportOutput, Progress
 from transforms.io.imports.puffy import Puffy
 from transforms.io.imports.report import ImportReport, ReadFile
 
 __all__ = ["IMPORTERS", "ImportReport", "Importer", "Progress", "ReadFile", "import_dataset"]
 
-IMPORTERS: Final[dict[str, Importer]] = {importer.name: importer for importer in (Puffy(),)}
+IMPORTERS: Final[dict[str, Importer]] = {importer.name: importer for importer in (Puffy(), OnlineRetail())}
 """The data sets that `interestream import` knows, by name."""
 
 

@@ -34,11 +34,15 @@ def decimals(text: pa.Array, places: int) -> pa.Array:
 def half_even_minor(amounts: pa.Array) -> pa.Array:
     """Round decimal amounts to hundredths, half to even, and count them in minor units.
 
+    Amounts of 10^15 and more become null, for no sum of them would fit an int64.
+
     >>> half_even_minor(decimals(pa.array(["0.125", "0.135", "-0.125"]), places=3)).to_pylist()
     [12, 14, -12]
     """
-    hundredths = pc.round(amounts, ndigits=2, round_mode="half_to_even")
-    return pc.multiply(hundredths, pa.scalar(100, pa.decimal128(3, 0))).cast(pa.int64())
+    sane = pc.less(pc.abs(amounts), pa.scalar(10**15, pa.int64()).cast(pa.decimal128(19, 0)))
+    kept = pc.if_else(sane, amounts, pa.scalar(None, amounts.type))
+    hundredths = pc.round(kept, ndigits=2, round_mode="half_to_even").cast(pa.decimal128(18, 2))
+    return pc.multiply(hundredths, pa.scalar(100, pa.int64()).cast(pa.decimal128(19, 0))).cast(pa.int64())
 
 
 def epoch_seconds_ms(text: pa.Array) -> pa.Array:
@@ -47,7 +51,8 @@ def epoch_seconds_ms(text: pa.Array) -> pa.Array:
     >>> epoch_seconds_ms(pa.array(["1396437466.94"])).to_pylist()
     [1396437466940]
     """
-    scaled = pc.multiply(decimals(text, places=9), pa.scalar(_MS, pa.decimal128(4, 0)))
+    thousand = pa.scalar(_MS, pa.int64()).cast(pa.decimal128(19, 0))
+    scaled = pc.multiply(decimals(text, places=6), thousand)
     return pc.floor(scaled).cast(pa.int64())
 
 
