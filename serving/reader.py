@@ -1,0 +1,100 @@
+"""Everything that is published, behind one object, for the command line and other programs."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from schemas.keys import NAMESPACE
+from schemas.metrics import ATTRIBUTION_WINDOWS
+from serving.access import Store
+from serving.attribution import AttributionRow, read_attribution
+from serving.credits import LineCredits, read_credits
+from serving.deadletters import DeadLetter, read_dead_letters, read_reasons
+from serving.job import JobState, read_job
+from serving.leaderboards import Leaderboard, read_leaderboard
+from serving.metrics import MetricsRow, read_metrics
+from serving.recommendations import read_recommendations
+
+if TYPE_CHECKING:
+    import redis
+    from online_models.answer import Answer
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Looks up published results in one namespace of one Redis; each call says in its module what it costs.
+
+    Every call raises StoreError if Redis is gone or holds what this program did not write, and
+    UsageError for a name that does not exist. Moments are UTC milliseconds, money is in minor units.
+    """
+
+    client: "redis.Redis"
+    namespace: str = NAMESPACE
+
+    @property
+    def _store(self) -> Store:
+        return Store(self.client, self.namespace)
+
+    def job(self) -> JobState:
+        """Return what the figures belong to and what they are true as of."""
+        return read_job(self._store)
+
+    def metrics(
+        self,
+        scope: str,
+        identifier: str,
+        *,
+        window: str = "total",
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+    ) -> list[MetricsRow]:
+        """Return the figures of one id, window by window, oldest first."""
+        return read_metrics(self._store, scope, identifier, window=window, from_ms=from_ms, to_ms=to_ms)
+
+    def leaderboard(
+        self,
+        scope: str,
+        metric: str = "gmv_paid_minor",
+        *,
+        window: str = "total",
+        at_ms: int | None = None,
+        k: int = 10,
+    ) -> Leaderboard:
+        """Return the leading ids of a scope in the window that holds `at_ms`, by default the newest."""
+        return read_leaderboard(self._store, scope, metric, window=window, at_ms=at_ms, k=k)
+
+    def attribution(
+        self,
+        model: str = "last_touch",
+        channel: str | None = None,
+        *,
+        window: str = "total",
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        attribution_window: str = ATTRIBUTION_WINDOWS[0],
+    ) -> list[AttributionRow]:
+        """Return what every channel id earned under one model, or those of one kind of channel."""
+        return read_attribution(
+            self._store,
+            model,
+            channel,
+            window=window,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            attribution_window=attribution_window,
+        )
+
+    def credits(self, order_id: str) -> list[LineCredits]:
+        """Return who earned each line of an order."""
+        return read_credits(self._store, order_id)
+
+    def recommend(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
+        """Return what to show a user next."""
+        return read_recommendations(self._store, user_id, k, now_ms)
+
+    def dead_letter_counts(self) -> dict[str, int]:
+        """Return how many inputs were refused, by reason."""
+        return read_reasons(self._store)
+
+    def dead_letters(self, reason: str, limit: int | None = None) -> list[DeadLetter]:
+        """Return the inputs refused for a reason."""
+        return read_dead_letters(self._store, reason, limit)

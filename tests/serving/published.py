@@ -1,0 +1,73 @@
+"""A hand that writes into Redis what a pipeline would publish."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from schemas.keys import (
+    US,
+    Version,
+    attribution_key,
+    credit_key,
+    dead_letter_key,
+    job_key,
+    metric_key,
+    pack,
+    pack_version,
+    progress_key,
+    reconciliation_key,
+    touch_key,
+    window_index_key,
+)
+from schemas.records import CreditRecord, DeadLetterRecord, encode
+
+VERSION = Version(1, 1_700_000_000_000, 42)
+
+
+@dataclass
+class Writer:
+    """Puts values into Redis as the key layout says, one at a time."""
+
+    client: redis.Redis
+    namespace: str = "is"
+
+    def cell(self, layer: str, scope: str, span: tuple[str, int], identifier: str, counts: list[int]) -> None:
+        self._put(metric_key(self.namespace, layer, scope, *span), identifier, pack(VERSION, counts))
+        self._index(*span)
+
+    def credit(
+        self, model: str, window: str, start: int, channel: tuple[str, str], counts: list[int]
+    ) -> None:
+        key = attribution_key(self.namespace, model, "click_7d_view_1d", window, start)
+        self._put(key, US.join(channel), pack(VERSION, counts))
+        self._index(window, start)
+
+    def touches(self, window: str, start: int, channel: tuple[str, str], count: int) -> None:
+        self._put(touch_key(self.namespace, window, start), US.join(channel), pack(VERSION, [count]))
+        self._index(window, start)
+
+    def line(self, order_id: str, item_id: str, record: CreditRecord) -> None:
+        value = pack_version(VERSION) + encode(record)
+        self._put(credit_key(self.namespace, order_id), f"{order_id}{US}{item_id}", value)
+
+    def unsettled(
+        self, kind: str, order_id: str, item_id: str, amount_minor: int, event_time_ms: int
+    ) -> None:
+        value = pack(VERSION, [amount_minor, event_time_ms])
+        self._put(reconciliation_key(self.namespace, order_id), US.join((kind, order_id, item_id)), value)
+
+    def refused(self, reason: str, digest: str, record: DeadLetterRecord) -> None:
+        self._put(dead_letter_key(self.namespace, reason), digest, pack_version(VERSION) + encode(record))
+
+    def job(self, **description: Any) -> None:
+        self.client.hset(job_key(self.namespace), mapping=description)
+
+    def progress(self, **progress: Any) -> None:
+        self.client.hset(progress_key(self.namespace), mapping=progress)
+
+    def _put(self, key: str, name: str, value: bytes) -> None:
+        self.client.hset(key, name, value)
+
+    def _index(self, window: str, start: int) -> None:
+        self.client.zadd(window_index_key(self.namespace, window), {str(start): start})
