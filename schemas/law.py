@@ -12,9 +12,10 @@ from what this module reads, and reading takes no import of Great Expectations (
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from string import Template
 from typing import Any, Final
@@ -22,11 +23,18 @@ from typing import Any, Final
 from schemas.errors import UsageError
 from schemas.events import EVENT_TYPES
 
+FIRST_TIME_MS: Final = -62_135_596_800_000
+LAST_TIME_MS: Final = 253_402_300_799_999
+"""The times that a calendar date can be written for: the years 1 to 9999, UTC."""
+
 SHARED_SUITE: Final = "event"
 """The suite that every event is held to, whatever its type."""
 
 SUITES: Final = (SHARED_SUITE, *EVENT_TYPES)
 """Every suite, in the order in which an event is held to them."""
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +56,15 @@ class Terms:
     max_event_time_ms: int = 4_102_444_800_000  # 2100-01-01
 
     def __post_init__(self) -> None:
-        if not (
-            len(self.currency) == 3
-            and self.currency.isascii()
-            and self.currency.isalpha()
-            and self.currency.isupper()
-        ):
+        if not re.fullmatch("[A-Z]{3}", self.currency):
             raise UsageError(
                 f"The currency must be a three-letter ISO 4217 code in capitals, got {self.currency!r}: "
                 "give one such as CNY or USD."
             )
-        if self.min_event_time_ms >= self.max_event_time_ms:
+        if not FIRST_TIME_MS < self.min_event_time_ms < self.max_event_time_ms <= LAST_TIME_MS:
             raise UsageError(
-                f"No event time lies between {self.min_event_time_ms} and {self.max_event_time_ms} ms: "
-                "give a lower bound before the upper one."
+                "Event times must be bounded by a lower and a higher time in the years 1 to 9999, got "
+                f"{self.min_event_time_ms} and {self.max_event_time_ms}: give both as UTC epoch milliseconds."
             )
 
     def parameters(self) -> dict[str, Any]:
@@ -75,6 +78,7 @@ class Terms:
 
 
 DEFAULT_TERMS: Final = Terms()
+"""The terms of a deployment that says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +143,4 @@ def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:
 
 
 def _iso(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")
