@@ -36,16 +36,14 @@ class Writer:
         self._put(metric_key(self.namespace, layer, scope, *span), identifier, pack(VERSION, counts))
         self._index(*span)
 
-    def credit(
-        self, model: str, window: str, start: int, channel: tuple[str, str], counts: list[int]
-    ) -> None:
-        key = attribution_key(self.namespace, model, "click_7d_view_1d", window, start)
+    def credit(self, model: str, span: tuple[str, int], channel: tuple[str, str], counts: list[int]) -> None:
+        key = attribution_key(self.namespace, model, "click_7d_view_1d", *span)
         self._put(key, US.join(channel), pack(VERSION, counts))
-        self._index(window, start)
+        self._index(*span)
 
-    def touches(self, window: str, start: int, channel: tuple[str, str], count: int) -> None:
-        self._put(touch_key(self.namespace, window, start), US.join(channel), pack(VERSION, [count]))
-        self._index(window, start)
+    def touches(self, span: tuple[str, int], channel: tuple[str, str], count: int) -> None:
+        self._put(touch_key(self.namespace, *span), US.join(channel), pack(VERSION, [count]))
+        self._index(*span)
 
     def line(self, order_id: str, item_id: str, record: CreditRecord) -> None:
         value = pack_version(VERSION) + encode(record)

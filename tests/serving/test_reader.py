@@ -125,11 +125,11 @@ def test_refunds_by_order_time_lead_from_their_own_layer(writer: Writer, reader:
 
 
 def test_attribution_joins_credit_and_touches(writer: Writer, reader: Reader) -> None:
-    writer.credit("linear", "total", -1, ("coupon", "c1"), [500, 250_000])
-    writer.credit("linear", "total", -1, ("traffic_source", "direct"), [900, 1_000_000])
-    writer.credit("linear", "total", -1, ("coupon", "taken-back"), [0, 0])
-    writer.touches("total", -1, ("coupon", "c1"), 3)
-    writer.touches("total", -1, ("ad_plan", "p1"), 2)
+    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000])
+    writer.credit("linear", ("total", -1), ("traffic_source", "direct"), [900, 1_000_000])
+    writer.credit("linear", ("total", -1), ("coupon", "taken-back"), [0, 0])
+    writer.touches(("total", -1), ("coupon", "c1"), 3)
+    writer.touches(("total", -1), ("ad_plan", "p1"), 2)
     assert reader.attribution("linear") == [
         AttributionRow("traffic_source", "direct", None, 900, 1.0, 0),
         AttributionRow("coupon", "c1", None, 500, 0.25, 3),
@@ -139,8 +139,8 @@ def test_attribution_joins_credit_and_touches(writer: Writer, reader: Reader) ->
 
 
 def test_touches_are_the_same_under_every_model(writer: Writer, reader: Reader) -> None:
-    writer.touches("day", 0, ("coupon", "c1"), 3)
-    writer.credit("last_touch", "day", 0, ("coupon", "c1"), [5, 1])
+    writer.touches(("day", 0), ("coupon", "c1"), 3)
+    writer.credit("last_touch", ("day", 0), ("coupon", "c1"), [5, 1])
     for model, credit in (("last_touch", 5), ("linear", 0)):
         (row,) = reader.attribution(model, window="day")
         assert (row.touches, row.credit_minor, row.window_start_ms) == (3, credit, 0)

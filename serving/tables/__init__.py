@@ -1,0 +1,1 @@
+"""The exported tables, one a file: Redis in, sorted Arrow tables out."""

@@ -1,0 +1,245 @@
+"""The exported files against what was written into Redis, with DuckDB as the second opinion."""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from published import Writer
+
+from schemas.errors import StoreError, UsageError
+from schemas.metrics import EVENT_TIME_COUNTS, SCOPES
+from schemas.outputs import EXPORTS
+from schemas.records import CreditRecord, DeadLetterRecord
+from serving.export import export
+
+HOUR = 3_600_000
+SPANS = [("minute", 0), ("minute", 60_000), ("hour", 0), ("hour", HOUR), ("day", -8 * HOUR), ("total", -1)]
+IDS = ["a", "b", "ab", "é", "商品", "none", "a b", "A"]
+
+Cell = tuple[str, tuple[str, int], str]
+Layers = tuple[list[int] | None, list[int] | None]
+
+
+def cells() -> st.SearchStrategy[dict[Cell, Layers]]:
+    names = st.tuples(st.sampled_from(SCOPES), st.sampled_from(SPANS), st.sampled_from(IDS))
+    counts = st.lists(st.sampled_from([0, 0, 1, 2, 2**53]), min_size=1, max_size=len(EVENT_TIME_COUNTS))
+    return st.dictionaries(names, st.tuples(st.none() | counts, st.none() | st.just([5])), max_size=40)
+
+
+def write_cells(writer: Writer, written: dict[Cell, Layers]) -> None:
+    for (scope, span, identifier), (by_event, by_order) in written.items():
+        if by_event is not None:
+            writer.cell("e", scope, span, identifier, by_event)
+        if by_order is not None:
+            writer.cell("o", scope, span, identifier, by_order)
+
+
+def rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    return pq.read_table(folder / f"{name}.parquet").to_pylist()
+
+
+def moment(ms: int) -> datetime | None:
+    return None if ms == -1 else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def everything(writer: Writer, order: random.Random) -> None:
+    """Write some of every kind, in an order of its own."""
+    direct = [(None, "traffic_source", "direct")]
+    steps: list[Callable[[], None]] = [
+        lambda: writer.cell("o", "room", ("total", -1), "a", [7]),
+        lambda: writer.credit("linear", ("day", 0), ("coupon", "c"), [100, 500_000]),
+        lambda: writer.credit("last_touch", ("day", 0), ("coupon", "c"), [200, 1_000_000]),
+        lambda: writer.touches(("day", 0), ("coupon", "c"), 3),
+        lambda: writer.touches(("day", 0), ("campaign", "z"), 1),
+        lambda: writer.unsettled("orphan_refund", "o1", "i1", 50, 1000),
+        lambda: writer.unsettled("over_refund", "o1", "i1", 60, 1000),
+    ]
+    for scope, span, name in product(SCOPES, SPANS, IDS):
+        steps.append(partial(writer.cell, "e", scope, span, name, [len(name), 0, 3, 1]))
+    for number in range(50):
+        record = CreditRecord(1, number, 1, direct, {"linear": [number]})
+        steps.append(partial(writer.line, f"o{number}", "i", record))
+        refused = DeadLetterRecord(None, "rule", "same", bytes([number]), number % 3, None)
+        steps.append(partial(writer.refused, "r", f"d{number}", refused))
+    order.shuffle(steps)
+    for step in steps:
+        step()
+
+
+def test_every_table_is_there_with_its_documented_columns_even_when_nothing_is_published(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    report = export(client, "is", tmp_path / "out")
+    assert report.rows == dict.fromkeys(EXPORTS, 0)
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == set(EXPORTS)
+    for name, schema in EXPORTS.items():
+        assert pq.read_schema(tmp_path / "out" / f"{name}.parquet").equals(schema, check_metadata=True)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(written=cells())
+def test_metrics_are_the_written_cells_without_the_empty_ones(
+    writer: Writer, tmp_path: Path, written: dict[Cell, Layers]
+) -> None:
+    writer.client.flushdb()
+    write_cells(writer, written)
+    export(writer.client, "is", tmp_path / "out")
+    expected = {}
+    for (scope, (window, start), identifier), (by_event, by_order) in written.items():
+        row = dict.fromkeys(EVENT_TIME_COUNTS, 0) | dict(zip(EVENT_TIME_COUNTS, by_event or [], strict=False))
+        row["refunds_by_order_time_minor"] = by_order[0] if by_order else 0
+        if any(row.values()):
+            row["net_gmv_minor"] = row["gmv_paid_minor"] - row["refunds_minor"]
+            expected[scope, identifier, window, moment(start)] = row
+    found = rows(tmp_path / "out", "metrics")
+    keys = [tuple(row.pop(name) for name in ("scope", "id", "window", "window_start")) for row in found]
+    assert dict(zip(keys, found, strict=True)) == expected
+    assert len(keys) == len(expected)
+    texts = [tuple(part.encode() for part in key[:3]) for key in keys]
+    assert texts == sorted(texts)
+
+
+def test_leaderboards_are_what_a_database_ranks(writer: Writer, tmp_path: Path) -> None:
+    chance = random.Random(7)
+    for scope in ("item", "platform"):
+        for span in SPANS:
+            for number in range(250):
+                counts = [chance.choice([0, 1, 2, 3, 900]) for _ in EVENT_TIME_COUNTS]
+                writer.cell("e", scope, span, f"id{number}", counts)
+    out = tmp_path / "out"
+    export(writer.client, "is", out)
+    ranked = duckdb.sql(f"""
+        WITH long AS (
+            UNPIVOT (FROM '{out}/metrics.parquet' WHERE scope <> 'platform' AND "window" <> 'minute')
+            ON gmv_paid_minor, net_gmv_minor, orders_paid, units_paid, clicks, views
+            INTO NAME metric VALUE value
+        )
+        SELECT scope, metric, "window", epoch_ms(window_start) AS start,
+               row_number() OVER (
+                   PARTITION BY scope, metric, "window", window_start ORDER BY value DESC, id
+               ) AS rank, id, value
+        FROM long WHERE value > 0 QUALIFY rank <= 100 ORDER BY ALL
+    """).fetchall()
+    stored = duckdb.sql(f"""
+        SELECT scope, metric, "window", epoch_ms(window_start) AS start, rank, id, value
+        FROM '{out}/leaderboards.parquet' ORDER BY ALL
+    """).fetchall()
+    assert stored == ranked
+    assert sum(row[1] == "clicks" for row in stored) == 4 * 100
+    order = duckdb.sql(f"SELECT * FROM '{out}/leaderboards.parquet'").fetchall()
+    assert order == duckdb.sql(f"SELECT * FROM '{out}/leaderboards.parquet' ORDER BY 1,2,3,4,5").fetchall()
+
+
+def test_attribution_has_a_row_for_credit_or_touches_under_each_model(writer: Writer, tmp_path: Path) -> None:
+    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000])
+    writer.credit("linear", ("hour", HOUR), ("coupon", "taken-back"), [0, 0])
+    writer.touches(("total", -1), ("coupon", "c1"), 3)
+    writer.touches(("hour", HOUR), ("ad_plan", "p1"), 2)
+    export(writer.client, "is", tmp_path / "out")
+    found = [tuple(row.values()) for row in rows(tmp_path / "out", "attribution")]
+    same = ("click_7d_view_1d",)
+    assert found == [
+        ("last_touch", *same, "ad_plan", "p1", "hour", moment(HOUR), 0, 0.0, 2, None, None),
+        ("last_touch", *same, "coupon", "c1", "total", None, 0, 0.0, 3, None, None),
+        ("linear", *same, "ad_plan", "p1", "hour", moment(HOUR), 0, 0.0, 2, None, None),
+        ("linear", *same, "coupon", "c1", "total", None, 500, 0.25, 3, None, None),
+    ]
+
+
+def test_credits_say_who_got_what_and_sum_to_each_line(writer: Writer, tmp_path: Path) -> None:
+    touches = [("e1", "coupon", "c9"), ("e2", "campaign", "x"), ("e3", "coupon", "c9")]
+    shares = {"last_touch": [0, 0, 100], "linear": [34, 33, 33]}
+    writer.line("o1", "i1", CreditRecord(5, 100, 1_000_000, touches, shares))
+    writer.line("o2", "i1", CreditRecord(5, 0, 0, touches, {"last_touch": [0, 0, 0], "linear": [0, 0, 0]}))
+    direct = {model: [70] for model in shares}
+    writer.line("o1", "i2", CreditRecord(5, 70, 1_000_000, [(None, "traffic_source", "direct")], direct))
+    export(writer.client, "is", tmp_path / "out")
+    found = rows(tmp_path / "out", "credits")
+    sums: dict[tuple[str, str, str], int] = defaultdict(int)
+    for row in found:
+        sums[row["order_id"], row["item_id"], row["model"]] += row["credit_minor"]
+    lines = {("o1", "i1"): 100, ("o1", "i2"): 70}
+    assert sums == {(*line, model): net for line, net in lines.items() for model in shares}
+    linear = [(row["touch_event_id"], row["credit_minor"]) for row in found if row["model"] == "linear"]
+    assert linear == [("e2", 33), ("e1", 34), ("e3", 33), (None, 70)]
+
+
+def test_reconciliation_leaves_out_what_was_settled(writer: Writer, tmp_path: Path) -> None:
+    writer.unsettled("over_refund", "o2", "i1", 60, 2000)
+    writer.unsettled("orphan_refund", "o1", "i1", 50, 1000)
+    writer.unsettled("orphan_refund", "o9", "i1", 0, 1000)
+    export(writer.client, "is", tmp_path / "out")
+    assert [tuple(row.values()) for row in rows(tmp_path / "out", "reconciliation")] == [
+        ("orphan_refund", "o1", "i1", 50, moment(1000)),
+        ("over_refund", "o2", "i1", 60, moment(2000)),
+    ]
+
+
+def test_dead_letters_keep_their_bytes(writer: Writer, tmp_path: Path) -> None:
+    writer.refused("not_json", "d1", DeadLetterRecord(None, "codec.json", "cut off", b'\xff{"', None, None))
+    writer.refused("too_late", "d2", DeadLetterRecord("e1", "late", "by 2 h", b"{}", 5, 9))
+    export(writer.client, "is", tmp_path / "out")
+    assert [tuple(row.values()) for row in rows(tmp_path / "out", "deadletters")] == [
+        ("e1", "too_late", "late", "by 2 h", b"{}", moment(5), moment(9)),
+        (None, "not_json", "codec.json", "cut off", b'\xff{"', None, None),
+    ]
+
+
+def test_the_same_results_are_the_same_bytes_whatever_order_they_were_written_in(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        everything(Writer(client, name), random.Random(name))
+        export(client, name, tmp_path / name)
+    for table in EXPORTS:
+        first, second = ((tmp_path / name / f"{table}.parquet").read_bytes() for name in ("first", "second"))
+        assert first == second
+        assert pq.read_metadata(tmp_path / "first" / f"{table}.parquet").num_rows > 0
+
+
+def test_an_earlier_export_is_replaced_and_nothing_else_is_left(writer: Writer, tmp_path: Path) -> None:
+    writer.cell("e", "room", ("total", -1), "a", [1])
+    export(writer.client, "is", tmp_path / "out")
+    writer.cell("e", "room", ("total", -1), "b", [1])
+    report = export(writer.client, "is", tmp_path / "out")
+    assert report.rows["metrics"] == len(rows(tmp_path / "out", "metrics")) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_with_other_files_is_never_replaced(client: redis.Redis, tmp_path: Path) -> None:
+    (tmp_path / "thesis.doc").write_text("years of work")
+    with pytest.raises(UsageError, match=r"thesis\.doc"):
+        export(client, "is", tmp_path)
+    assert (tmp_path / "thesis.doc").read_text() == "years of work"
+
+
+def test_a_failed_export_leaves_the_earlier_one_whole(writer: Writer, tmp_path: Path) -> None:
+    writer.cell("e", "room", ("total", -1), "a", [1])
+    export(writer.client, "is", tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    writer.client.hset("is:{c:0}", "o\x1fi", b"damaged")
+    with pytest.raises(StoreError, match="damaged"):
+        export(writer.client, "is", tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_progress_and_report_agree(writer: Writer, tmp_path: Path) -> None:
+    everything(writer, random.Random(1))
+    writer.job(currency="GBP", timezone="UTC")
+    writer.progress(as_of_ms=77)
+    told: dict[str, int] = {}
+    report = export(writer.client, "is", tmp_path / "out", told.__setitem__)
+    assert told == report.rows
+    assert (report.currency, report.timezone, report.as_of_ms) == ("GBP", "UTC", 77)
