@@ -27,6 +27,9 @@ def suite_for(suite: str, terms: Terms = DEFAULT_TERMS) -> "gx.ExpectationSuite"
     import great_expectations as gx
 
     document = suite_document(suite, terms)
+    for stated in document["expectations"]:
+        # Data Docs print the description: it is how a reader finds the rule that a report names.
+        stated["description"] = "{rule}: {detail} ({reason})".format(**stated["meta"])
     return gx.ExpectationSuite(
         name=document["name"], expectations=document["expectations"], meta=document["meta"]
     )
