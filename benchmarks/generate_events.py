@@ -226,8 +226,9 @@ def _rows(block: Block, places: npt.NDArray[np.bool_] | Column) -> Block:
 
 def _cumulative(size: int, exponent: float) -> Odds:
     weights = 1.0 / np.arange(1, size + 1) ** exponent
-    summed: Odds = np.cumsum(weights)
-    return summed / summed[-1]
+    summed = np.cumsum(weights)
+    odds: Odds = summed / summed[-1]
+    return odds
 
 
 def write_events(path: Path, events: int, rate: float, seed: int) -> None:
@@ -285,7 +286,8 @@ def main() -> None:
     seconds = time.perf_counter() - began
     size = options.out.stat().st_size
     figures = {
-        "events": options.events, "seconds": round(seconds, 3), "events_per_s": round(options.events / seconds),
+        "events": options.events, "seconds": round(seconds, 3),
+        "events_per_s": round(options.events / seconds),
         "bytes": size, "bytes_per_event": round(size / options.events, 1),
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }  # fmt: skip

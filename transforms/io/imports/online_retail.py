@@ -8,8 +8,8 @@
 
 The sign of a line decides, and no line with money is left out. So paid − refunded is the publisher's net to
 the penny; cancellations are the refunded lines whose invoice begins with `C`; and gross is paid − refunded
-over all other invoices. Gross differs from paid only by three bad-debt adjustments, on invoices that begin with
-`A`: one of +11,062.06 (paid) and two of −11,062.06 (refunded).
+over all other invoices. Gross differs from paid only by three bad-debt adjustments, numbered
+`A…`: one of +11,062.06 (paid) and two of −11,062.06 (refunded).
 
 A cancellation names no invoice that it cancels: it keeps its own number (`C536379`) as order id, and the
 pipeline lists it as an orphan refund. Lines of one invoice and stock code stay apart, each its own event.
