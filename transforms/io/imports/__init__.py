@@ -8,16 +8,23 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import UsageError
+from transforms.io.imports.completejourney import CompleteJourney
 from transforms.io.imports.folder import REPORT_FILE, replaced_folder
+from transforms.io.imports.globo import Globo
 from transforms.io.imports.importer import Importer
 from transforms.io.imports.online_retail import OnlineRetail
+from transforms.io.imports.open_bandit import OpenBandit
 from transforms.io.imports.output import ImportOutput, Progress
 from transforms.io.imports.puffy import Puffy
 from transforms.io.imports.report import ImportReport, ReadFile
+from transforms.io.imports.yoochoose import Yoochoose
 
 __all__ = ["IMPORTERS", "ImportReport", "Importer", "Progress", "ReadFile", "import_dataset"]
 
-IMPORTERS: Final[dict[str, Importer]] = {importer.name: importer for importer in (Puffy(), OnlineRetail())}
+IMPORTERS: Final[dict[str, Importer]] = {
+    importer.name: importer
+    for importer in (Puffy(), OnlineRetail(), Globo(), Yoochoose(), CompleteJourney(), OpenBandit())
+}
 """The data sets that `interestream import` knows, by name."""
 
 

@@ -73,7 +73,7 @@ class Chunk:
     file_name: str
     row_numbers: pa.Array
     columns: dict[str, pa.Array]
-    raw: list[bytes]
+    raw: Sequence[bytes]
 
     def __len__(self) -> int:
         return len(self.raw)
