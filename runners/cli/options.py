@@ -1,0 +1,73 @@
+"""The options that several commands share, each defined once."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+import typer
+
+
+class _Panel(NamedTuple):
+    """A group of options in the help."""
+
+    title: str
+
+    def option(self, kind: type, flag: str, metavar: str, says: str, default: str | None = None) -> Any:
+        """Define an option whose default stands in the settings and is only told here."""
+        shown = typer.Option(
+            flag, metavar=metavar, help=says, show_default=default or False, rich_help_panel=self.title
+        )
+        return Annotated[kind | None, shown]
+
+
+_WHERE: Final = _Panel("Where the data is")
+_TIME: Final = _Panel("Time, order and money")
+_LOAD: Final = _Panel("Load")
+
+CONFIG: Final = _WHERE.option(Path, "--config", "FILE", "Settings as TOML.", "./interestream.toml")
+
+SETTINGS: Final = {
+    "redis": _WHERE.option(str, "--redis", "URL", "A running Redis; without it, an embedded one."),
+    "data_dir": _WHERE.option(Path, "--data-dir", "DIR", "Embedded Redis and state.", "./.interestream"),
+    "currency": _TIME.option(str, "--currency", "CODE", "The one currency reported in.", "CNY"),
+    "timezone": _TIME.option(str, "--timezone", "ZONE", "Whose midnights begin days.", "Asia/Shanghai"),
+    "max_out_of_orderness": _TIME.option(
+        str, "--max-out-of-orderness", "DURATION", "How far the watermark trails.", "30s"
+    ),
+    "allowed_lateness": _TIME.option(
+        str, "--allowed-lateness", "DURATION", "Events later than this are refused.", "1h"
+    ),
+    "dedup_horizon": _TIME.option(
+        str, "--dedup-horizon", "DURATION", "How long an event id is remembered.", "24h"
+    ),
+    "order_horizon": _TIME.option(
+        str, "--order-horizon", "DURATION", "How long a refund waits for its order.", "30d"
+    ),
+    "attribution_window": _TIME.option(
+        str, "--attribution-window", "NAME", "Which touches count.", "click_7d_view_1d"
+    ),
+    "batch_rows": _LOAD.option(str, "--batch-rows", "N", "Rows of an Arrow batch.", "65536"),
+    "checkpoint_every": _LOAD.option(
+        str, "--checkpoint-every", "DURATION", "How often state is saved.", "10s"
+    ),
+}
+"""Every setting that has a flag, by the name that `runners.settings` knows it by."""
+
+WHERE: Final = ("redis", "data_dir")
+"""The settings of commands that only look things up."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+Window = Annotated[str, typer.Option("--window", help="minute, hour, day or total.")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="From this moment on: a date, RFC 3339 or epoch ms."),
+]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Before this moment.")]
+K = Annotated[int, typer.Option("--k", min=1, help="How many.")]
+
+Runner = Annotated[str, typer.Option("--runner", help="DirectRunner, PrismRunner or FlinkRunner.")]
+Dims = Annotated[
+    Path | None, typer.Option("--dims", metavar="DIR", help="Dimension tables: items, creators, merchants …")
+]
+NoRecommender = Annotated[bool, typer.Option("--no-recommender", help="Publish figures only; learn nothing.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Forget the saved state and begin again.")]

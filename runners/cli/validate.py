@@ -1,0 +1,58 @@
+"""`interestream validate PATH…`: data quality without running the pipeline."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runners.cli import options
+from runners.cli.configured import configured
+from runners.cli.output import note, print_json, print_table
+from runners.settings import Settings
+
+EXAMPLE = "interestream validate events/ --currency GBP --out quality"
+
+
+@configured("currency")
+def validate(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Files or folders of events.", exists=True)
+    ],
+    *,
+    settings: Settings,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the Data Docs (HTML) go.")] = Path(
+        "data-docs"
+    ),
+    sample_rows: Annotated[
+        int, typer.Option(min=1, help="Rows of a type that Great Expectations looks at.")
+    ] = 10_000,
+    as_json: options.Json = False,
+) -> None:
+    """Hold every event to the rules: counts by rule, and Great Expectations Data Docs as HTML.
+
+    Exit code 1 if any event breaks one.
+    """
+    from transforms.io.files import event_files, read_batches
+
+    from runners.validation import validate as hold_to_the_rules
+
+    files = [file for path in paths for file in event_files(path)]
+    report = hold_to_the_rules(
+        files,
+        out,
+        settings.currency,
+        read_batches=read_batches,
+        now=datetime.now(UTC),
+        sample_rows=sample_rows,
+    )
+    if as_json:
+        print_json(json.loads(report.to_json()))
+    else:
+        title = f"{report.accepted:,} of {report.rows:,} events keep every rule"
+        broken = [[rule.rule, rule.reason, rule.rows, rule.detail] for rule in report.broken]
+        print_table(title, ["rule", "reason", "rows", "it asks"], broken, "no rule is broken")
+        note(f"What Great Expectations saw: {report.data_docs}")
+    if report.refused:
+        raise typer.Exit(1)

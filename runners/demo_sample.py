@@ -1,0 +1,56 @@
+"""The real sample that ships: a slice of a shop's log, and what has to be known to read it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from schemas.errors import StateError
+
+FOLDER = Path(__file__).with_name("demo_data")
+TIMEZONE = "Europe/London"
+"""Where the sample's shop is, so that its days are the shop's days."""
+
+
+class _Sale(msgspec.Struct):
+    user_id: str | None = None
+    currency: str | None = None
+    order_status: str | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The sample's file, its currency, and its busiest buyer, who makes the best example."""
+
+    path: Path
+    currency: str
+    timezone: str
+    buyer: str
+
+
+def find_sample(folder: Path = FOLDER) -> Sample:
+    """Return the sample; reads it once, a second for half a million events.
+
+    Raises StateError if the installation lacks it.
+    """
+    from transforms.io.event_lines import SUFFIXES
+
+    found = sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
+    if len(found) != 1:
+        raise StateError(
+            f"The sample should be one file of events in {folder}; there are {len(found)}. "
+            "Install interestream again."
+        )
+    sales = [sale for sale in _sales(found[0]) if sale.currency]
+    buyers = Counter(sale.user_id for sale in sales if sale.user_id and sale.order_status == "paid")
+    buyer = min(buyers, key=lambda user: (-buyers[user], user))
+    return Sample(found[0], str(sales[0].currency), TIMEZONE, buyer)
+
+
+def _sales(path: Path) -> Iterator[_Sale]:
+    from transforms.io.event_lines import event_lines
+
+    decode = msgspec.json.Decoder(_Sale).decode
+    return (decode(line) for line in event_lines(path))

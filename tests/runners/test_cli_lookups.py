@@ -1,0 +1,282 @@
+"""The look-up commands from outside: a real process, a real Redis, what it prints and how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from runners.cli.app import main
+from runners.embedded_redis import open_redis
+from schemas.keys import (
+    US,
+    Version,
+    attribution_key,
+    credit_key,
+    dead_letter_key,
+    job_key,
+    metric_key,
+    pack,
+    pack_version,
+    progress_key,
+    touch_key,
+    window_index_key,
+)
+from schemas.metrics import EVENT_TIME_COUNTS
+from schemas.records import CreditRecord, DeadLetterRecord, encode
+
+ROOT = Path(__file__).parents[2]
+VERSION = Version(1, 0, 0)
+DAY = 1_291_161_600_000  # 2010-12-01 00:00 UTC
+Interestream = Callable[..., "Ended"]
+
+
+def cell(**named: int) -> bytes:
+    return pack(VERSION, [named.get(name, 0) for name in EVENT_TIME_COUNTS])
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data directory that some pipeline has published into."""
+    path = tmp_path_factory.mktemp("published")
+    with open_redis(None, path) as store:
+        put = store.client.hset
+        put(job_key("is"), mapping={"currency": "GBP", "timezone": "UTC"})
+        put(progress_key("is"), "as_of_ms", DAY)
+        for start, paid in ((DAY, 500), (DAY + 86_400_000, 700)):
+            put(
+                metric_key("is", "e", "platform", "day", start),
+                "all",
+                cell(gmv_paid_minor=paid, refunds_minor=20),
+            )
+            store.client.zadd(window_index_key("is", "day"), {str(start): start})
+        for item, paid in (("i1", 5), ("i2", 9)):
+            put(metric_key("is", "e", "item", "total", -1), item, cell(gmv_paid_minor=paid))
+        put(
+            attribution_key("is", "linear", "click_7d_view_1d", "total", -1),
+            f"coupon{US}c1",
+            pack(VERSION, [9, 500_000]),
+        )
+        put(touch_key("is", "total", -1), f"coupon{US}c1", pack(VERSION, [4]))
+        record = CreditRecord(DAY, 9, 1, [("e1", "coupon", "c1")], {"last_touch": [9], "linear": [9]})
+        put(credit_key("is", "o1"), f"o1{US}i1", pack_version(VERSION) + encode(record))
+        letter = DeadLetterRecord("e9", "late", "by 2 h", b"\xff", DAY, None)
+        put(dead_letter_key("is", "too_late"), "d1", pack_version(VERSION) + encode(letter))
+        yield path
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def interestream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Interestream:
+    """Run the command in an empty folder, with no settings but those given."""
+    for name in [name for name in os.environ if name.startswith("INTERESTREAM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Ended:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def answer(interestream: Interestream, data_dir: Path) -> Callable[..., Any]:
+    """Run a look-up over the published data and return its JSON document."""
+
+    def look(*arguments: object) -> Any:
+        done = interestream(*arguments, "--data-dir", data_dir, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return look
+
+
+def test_metrics(answer: Callable[..., Any]) -> None:
+    found = answer("metrics", "platform", "all", "--window", "day", "--from", "2010-12-02")
+    assert (found["currency"], found["as_of"]) == ("GBP", "2010-12-01T00:00:00.000Z")
+    (row,) = found["rows"]
+    assert (row["window_start"], row["gmv_paid_minor"], row["net_gmv_minor"]) == (
+        "2010-12-02T00:00:00.000Z",
+        700,
+        680,
+    )
+
+
+def test_leaderboard(answer: Callable[..., Any]) -> None:
+    assert answer("leaderboard", "item", "--k", 1)["places"] == [{"rank": 1, "id": "i2", "value": 9}]
+
+
+def test_attribution(answer: Callable[..., Any]) -> None:
+    (row,) = answer("attribution", "--model", "linear", "--by", "coupon")["rows"]
+    assert (row["id"], row["credit_minor"], row["credited_orders"], row["touches"], row["roi"]) == (
+        "c1",
+        9,
+        0.5,
+        4,
+        None,
+    )
+
+
+def test_attribution_of_one_order(answer: Callable[..., Any]) -> None:
+    rows = answer("attribution", "--order", "o1")["rows"]
+    assert [(row["model"], row["touch_event_id"], row["credit_minor"]) for row in rows] == [
+        ("last_touch", "e1", 9),
+        ("linear", "e1", 9),
+    ]
+    assert len(answer("attribution", "--order", "o1", "--model", "linear")["rows"]) == 1
+    assert answer("attribution", "--order", "unheard-of")["rows"] == []
+
+
+def test_dead_letters(answer: Callable[..., Any]) -> None:
+    assert answer("deadletters", "list") == {"reasons": {"too_late": 1}, "total": 1}
+    (letter,) = answer("deadletters", "show", "too_late")["letters"]
+    assert (letter["event_id"], letter["raw_base64"], letter["detail"]) == ("e9", "/w==", "by 2 h")
+
+
+def test_recommend_without_a_model_says_that_it_falls_back(answer: Callable[..., Any]) -> None:
+    found = answer("recommend", "u1")
+    assert (found["items"], found["fallback"]) == ([], True)
+
+
+def test_export(answer: Callable[..., Any], tmp_path: Path) -> None:
+    report = answer("export", tmp_path / "out")
+    assert report["rows"]["metrics"] == 4
+    assert pq.read_table(tmp_path / "out" / "credits.parquet").num_rows == 2
+
+
+def test_people_get_tables_and_no_colours_off_a_terminal(interestream: Interestream, data_dir: Path) -> None:
+    for command, word in [
+        (("metrics", "platform", "all"), "no figures"),
+        (("metrics", "item", "i1"), "gmv_paid_minor"),
+        (("leaderboard", "item"), "i2"),
+        (("attribution", "--order", "o1"), "last_touch"),
+        (("deadletters", "list"), "too_late"),
+        (("recommend", "u1"), "no item is known"),
+    ]:
+        done = interestream(*command, "--data-dir", data_dir)
+        assert done.returncode == 0, done.stderr
+        assert word in done.stdout
+        assert "\x1b" not in done.stdout
+
+
+def test_doctor_reports_and_changes_nothing(interestream: Interestream, tmp_path: Path) -> None:
+    done = interestream("doctor", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == (0 if report["ok"] else 1)
+    states = {finding["name"]: finding["status"] for finding in report["findings"]}
+    assert states["redis server"] == states["package pyarrow"] == "ok"
+    assert all(finding["mend"] for finding in report["findings"] if finding["status"] != "ok")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_names_a_redis_that_does_not_answer(interestream: Interestream) -> None:
+    done = interestream("doctor", "--json", "--redis", "unix:///nonexistent/socket")
+    assert done.returncode == 1
+    assert not json.loads(done.stdout)["ok"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (("metrics", "platform", "all"), 1, "interestream demo"),
+        (("metrics", "platform"), 2, "Missing argument"),
+        (("unheard-of",), 2, "unheard-of"),
+        (("metrics", "platform", "all", "--config", "none.toml"), 2, "does not exist"),
+        (("metrics", "room", "r", "--redis", "unix:///nonexistent/socket"), 1, "No Redis answers"),
+        (("metrics", "room", "r", "--redis", "ftp://host"), 2, "redis://HOST"),
+        (("replay", "none.jsonl"), 1, "none.jsonl does not exist"),
+        (("replay",), 2, "Nothing to read"),
+        (("replay", ".", "--speed", "fast"), 2, "--speed is 'max'"),
+        (("replay", ".", "--from", "2011"), 2, "it is '2011'"),
+        (("replay", ".", "--from", "2011-01-01", "--to", "2010-01-01"), 2, "is not before --to"),
+        (("replay", ".", "--curency", "GBP"), 2, "Did you mean --currency?"),
+        (("replay", ".", "--currency", "pounds"), 2, "ISO 4217"),
+        (("run", ".", "--runner", "SparkRunner"), 2, "DirectRunner"),
+        (("run", ".", "--dims", "none"), 1, "none"),
+        (("publish", ".", "--to", "redis://host/0"), 2, "stream=KEY"),
+        (
+            ("publish", ".", "--to", "redis://host/0?stream=s", "--rate", "1", "--speed", "2"),
+            2,
+            "one of them",
+        ),
+        (("export", ".", "--config", "none.toml"), 2, "does not exist"),
+    ],
+)
+def test_a_mistake_ends_with_its_code_and_one_message(
+    interestream: Interestream, arguments: tuple[str, ...], exit_code: int, message: str
+) -> None:
+    done = interestream(*arguments)
+    assert (done.returncode, done.stdout) == (exit_code, "")
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_where_it_failed(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "runners.cli.app",
+        "metrics",
+        "platform",
+        "all",
+        "--data-dir",
+        str(tmp_path),
+    ]
+    for switches, shown in (([], False), (["--debug"], True)):
+        done = subprocess.run([*command, *switches], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert ("Traceback" in done.stderr) is shown
+
+
+def test_the_environment_says_where_the_data_is(
+    interestream: Interestream, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERESTREAM_DATA_DIR", str(data_dir))
+    done = interestream("leaderboard", "item", "--json")
+    assert json.loads(done.stdout)["places"][0]["id"] == "i2"
+
+
+COMMANDS = [
+    ("demo",), ("run",), ("replay",), ("publish",), ("import",), ("metrics",), ("attribution",),
+    ("leaderboard",), ("recommend",), ("export",), ("validate",), ("doctor",), ("deadletters", "list"),
+    ("deadletters", "show"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_command_has_help_with_an_example_and_takes_json(
+    interestream: Interestream, command: tuple[str, ...]
+) -> None:
+    done = interestream(*command, "--help")
+    assert done.returncode == 0
+    assert f"Example: interestream {' '.join(command)}" in " ".join(done.stdout.split())
+    assert "--json" in done.stdout
+
+
+def test_help_lists_every_command_and_imports_nothing_slow(interestream: Interestream) -> None:
+    done = interestream("--help")
+    assert all(command[0] in done.stdout for command in COMMANDS)
+    slow = ["apache_beam", "great_expectations", "numba", "pyarrow", "numpy", "redis"]
+    probe = f"import sys, runners.cli.app; print([name for name in {slow} if name in sys.modules])"
+    seen = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert seen.stdout.strip() == "[]"
