@@ -10,6 +10,7 @@ import msgspec
 from schemas.errors import StateError
 
 FOLDER = Path(__file__).with_name("demo_data")
+DIMS = "dims"
 TIMEZONE = "Europe/London"
 """Where the sample's shop is, so that its days are the shop's days."""
 
@@ -22,9 +23,10 @@ class _Sale(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Sample:
-    """The sample's file, its currency, and its busiest buyer, who makes the best example."""
+    """The sample's file and dimensions, its currency, and its busiest buyer, who makes the best example."""
 
     path: Path
+    dims: Path
     currency: str
     timezone: str
     buyer: str
@@ -35,9 +37,9 @@ def find_sample(folder: Path = FOLDER) -> Sample:
 
     Raises StateError if the installation lacks it.
     """
-    from transforms.io.event_lines import SUFFIXES
+    from transforms.io.folder import event_files
 
-    found = sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
+    found = event_files([folder])
     if len(found) != 1:
         raise StateError(
             f"The sample should be one file of events in {folder}; there are {len(found)}. "
@@ -46,7 +48,7 @@ def find_sample(folder: Path = FOLDER) -> Sample:
     sales = [sale for sale in _sales(found[0]) if sale.currency]
     buyers = Counter(sale.user_id for sale in sales if sale.user_id and sale.order_status == "paid")
     buyer = min(buyers, key=lambda user: (-buyers[user], user))
-    return Sample(found[0], str(sales[0].currency), TIMEZONE, buyer)
+    return Sample(found[0], folder / DIMS, str(sales[0].currency), TIMEZONE, buyer)
 
 
 def _sales(path: Path) -> Iterator[_Sale]:

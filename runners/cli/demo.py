@@ -40,7 +40,9 @@ def demo(
 
     sample = find_sample()
     settings = for_sample(settings, sample)
-    request = JobRequest("replay", (str(sample.path),), recommender=not no_recommender, fresh=fresh)
+    request = JobRequest(
+        "replay", (str(sample.path),), dims=sample.dims, recommender=not no_recommender, fresh=fresh
+    )
     with open_redis(settings.redis, settings.data_dir) as store:
         report = run_job(request, settings, console(stderr=True))
         reader = Reader(store.client, settings.namespace)

@@ -10,7 +10,7 @@ from runners.jobs_request import JobRequest
 from runners.settings import Settings
 
 if TYPE_CHECKING:
-    from runners.jobs import JobReport
+    from runners.job_report import JobReport
 
 
 def launch(request: JobRequest, settings: Settings, *, as_json: bool) -> None:

@@ -37,16 +37,17 @@ def publish(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Put events from files onto a Redis stream, one entry each, in the order of the files."""
+    """Put events from files onto a Redis stream, one entry each, file by file in the order of their names."""
     from runners.embedded_redis import open_redis
-    from transforms.io.event_lines import event_files, event_lines
+    from transforms.io.event_lines import event_lines
+    from transforms.io.folder import event_files
     from transforms.io.publish import Clock
     from transforms.io.publish import publish as put
     from transforms.io.stream_url import split_stream_url
 
     pace = _pace(rate, speed)
     url, stream = split_stream_url(to)
-    lines = chain.from_iterable(event_lines(file) for path in paths for file in event_files(path))
+    lines = chain.from_iterable(event_lines(file) for file in event_files(paths))
     clock = Clock(time.monotonic, time.sleep)
     started = clock.now()
     with open_redis(url, Path()) as store, counting() as on_progress:

@@ -34,25 +34,26 @@ def validate(
 
     Exit code 1 if any event breaks one.
     """
-    from transforms.io.files import event_files, read_batches
-
+    from runners.event_batches import EventBatches
     from runners.validation import validate as hold_to_the_rules
+    from transforms.io.folder import event_files
 
-    files = [file for path in paths for file in event_files(path)]
+    batches = EventBatches()
     report = hold_to_the_rules(
-        files,
+        event_files(paths),
         out,
         settings.currency,
-        read_batches=read_batches,
+        read_batches=batches.read,
         now=datetime.now(UTC),
         sample_rows=sample_rows,
     )
     if as_json:
-        print_json(json.loads(report.to_json()))
+        print_json(json.loads(report.to_json()) | {"unreadable": dict(batches.unreadable)})
     else:
         title = f"{report.accepted:,} of {report.rows:,} events keep every rule"
         broken = [[rule.rule, rule.reason, rule.rows, rule.detail] for rule in report.broken]
-        print_table(title, ["rule", "reason", "rows", "it asks"], broken, "no rule is broken")
+        unreadable = [["–", reason, count, "an event"] for reason, count in batches.unreadable.items()]
+        print_table(title, ["rule", "reason", "rows", "it asks"], [*broken, *unreadable], "no rule is broken")
         note(f"What Great Expectations saw: {report.data_docs}")
-    if report.refused:
+    if report.refused or batches.unreadable:
         raise typer.Exit(1)

@@ -16,26 +16,9 @@ import pyarrow.parquet as pq
 import zstandard
 
 from schemas.errors import SourceError
+from transforms.io.folder import LINE_SUFFIXES, format_suffix
 
-JSON_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-PARQUET_SUFFIXES: Final = (".parquet",)
-IPC_SUFFIXES: Final = (".arrow", ".ipc", ".feather")
-SUFFIXES: Final = (*JSON_SUFFIXES, *PARQUET_SUFFIXES, *IPC_SUFFIXES)
 BATCH_ROWS: Final = 16_384
-
-
-def event_files(path: Path) -> list[Path]:
-    """Return the files of events under a path, by name; a file is taken as it is.
-
-    Raises SourceError for a path that does not exist, a folder without any, or a file of another kind.
-    """
-    if not path.exists():
-        raise SourceError(f"There is no file or folder {path}. Correct the path.")
-    found = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-    known = [each for each in found if each.name.endswith(SUFFIXES)]
-    if not known:
-        raise SourceError(f"{path} is or holds no file of events: their names end in {', '.join(SUFFIXES)}.")
-    return known
 
 
 def event_lines(path: Path) -> Iterator[bytes]:
@@ -45,7 +28,7 @@ def event_lines(path: Path) -> Iterator[bytes]:
     epoch milliseconds. Raises SourceError for a file that is damaged.
     """
     try:
-        if path.name.endswith(JSON_SUFFIXES):
+        if format_suffix(path) in LINE_SUFFIXES:
             yield from _json_lines(path)
         else:
             for batch in _batches(path):
@@ -65,15 +48,15 @@ def _json_lines(path: Path) -> Iterator[bytes]:
 
 
 def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
-    if path.name.endswith(".gz"):
+    if path.suffix == ".gz":
         return gzip.open(path, "rb")
-    if path.name.endswith(".zst"):
+    if path.suffix == ".zst":
         return io.BufferedReader(zstandard.open(path, "rb"))
     return path.open("rb")
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    if path.name.endswith(PARQUET_SUFFIXES):
+    if path.suffix == ".parquet":
         with pq.ParquetFile(path) as file:
             yield from file.iter_batches(BATCH_ROWS)
         return
