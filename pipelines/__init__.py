@@ -1,1 +1,1 @@
-
+"""How it flows: pipelines composed of named steps, nothing else."""

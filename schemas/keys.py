@@ -85,6 +85,11 @@ def pack(version: Version, body: Any) -> bytes:
     return _VERSION.pack(*version) + msgspec.msgpack.encode(body)
 
 
+def unpack_version(value: bytes) -> Version:
+    """Read only the version of a stored value."""
+    return Version(*_VERSION.unpack_from(value))
+
+
 def unpack(value: bytes) -> tuple[Version, Any]:
     """Split a stored value into its version and its body."""
     return Version(*_VERSION.unpack_from(value)), msgspec.msgpack.decode(value[VERSION_BYTES:])

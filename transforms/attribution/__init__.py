@@ -1,1 +1,1 @@
-
+"""Attribution: which touches earned which order line's money."""

@@ -55,7 +55,7 @@ _INT32_MAX: Final = 2**31 - 1
 
 
 class OnlineRetail(Importer):
-    """Imports invoices as order lines, whole columns at a time (about 150,000 rows a second)."""
+    """Imports invoices as order lines, whole columns at a time (about 80,000 rows a second)."""
 
     name: ClassVar[str] = "online-retail"
     title: ClassVar[str] = "UCI Online Retail, 2010-12-01 to 2011-12-09"

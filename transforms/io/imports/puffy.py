@@ -48,7 +48,7 @@ Row = dict[str, str | None]
 
 
 class Puffy(Importer):
-    """Imports the web log; a Python loop, since such logs are small (about 100,000 rows a second)."""
+    """Imports the web log; a Python loop, since such logs are small (about 30,000 rows a second)."""
 
     name: ClassVar[str] = "puffy"
     title: ClassVar[str] = "Puffy web shop events, 2025-02-23 to 2025-03-04"

@@ -26,7 +26,7 @@ LAYOUT: Final = Layout(
 
 
 class Yoochoose(Importer):
-    """Imports clicks, whole columns at a time (about 200,000 rows a second)."""
+    """Imports clicks, whole columns at a time (about 120,000 rows a second)."""
 
     name: ClassVar[str] = "yoochoose"
     title: ClassVar[str] = "YOOCHOOSE clicks, RecSys Challenge 2015"

@@ -1,0 +1,28 @@
+"""What a live-room pipeline is told: one frozen value, the same on every runner."""
+
+from dataclasses import dataclass, field
+
+from transforms.attribution.book import AttributionWindow
+from transforms.intake import TimeBounds
+from transforms.publish import PublisherFactory
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class LiveRoomOptions:
+    """Options of the pipeline; everything in it must pickle. Durations in milliseconds, intervals in seconds."""
+
+    open_publisher: PublisherFactory
+    namespace: str = "is"
+    timezone: str = "Asia/Shanghai"
+    bounds: TimeBounds = field(default_factory=TimeBounds)
+    order_horizon_ms: int = 30 * DAY_MS
+    window: AttributionWindow = field(default_factory=AttributionWindow)
+    merchants: dict[str, str] = field(default_factory=dict)
+    shards: int = 1
+    recommender: bool = True
+    publish_every_s: float = 1.0
+    publish_model_every_s: float = 5.0
+    job: str | None = None
+    """Names the local checkpoints that keep state; None: Beam state does."""

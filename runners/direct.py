@@ -1,0 +1,54 @@
+"""The default launcher: Beam's in-process runner, with checkpoints on local disk.
+
+Beam's `DirectRunner` name would try other engines first; this one is named, so that a job behaves the same on
+every machine.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from schemas.errors import JobError, UsageError
+
+
+def run_direct(compose: Callable[[Any], None], beam_options: Sequence[str]) -> None:
+    """Run a pipeline to its end in this process.
+
+    Raises JobError with the root cause if a step fails.
+    """
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    options = PipelineOptions(["--streaming", *beam_options])
+    if options.view_as(DirectOptions).direct_num_workers != 1:
+        raise UsageError(
+            "--direct_num_workers must be 1: local checkpoints hold one process. Use Flink for more workers."
+        )
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
+    compose(pipeline)
+    with quiet_beam():
+        try:
+            pipeline.run().wait_until_finish()
+        except RuntimeError as error:
+            raise JobError(f"The pipeline stopped: {root_cause(error)}") from error
+
+
+def root_cause(error: BaseException) -> str:
+    """Return the message of the first error of a chain."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def quiet_beam() -> Iterator[None]:
+    """Hide Beam's own informational messages; its errors still show."""
+    logger = logging.getLogger("apache_beam")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

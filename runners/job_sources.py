@@ -1,0 +1,68 @@
+"""From the sources named on the command line to readers that a pipeline can open on any worker."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import UsageError
+from transforms.io.blocks import Place, Reader
+from transforms.io.folder import FolderReader, event_files
+from transforms.io.redis_stream import RedisStreamReader, parse_stream_url
+
+REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
+LIVE_BLOCK_ROWS: Final = 8192
+PACED_BLOCK_ROWS: Final = 2048
+BLOCK_BYTES: Final = 8 << 20
+
+
+@dataclass(frozen=True)
+class OpenFolder:
+    """Opens files and folders as one reader."""
+
+    paths: tuple[Path, ...]
+    block_rows: int
+    follow: bool
+
+    def __call__(self, places: dict[str, Place]) -> Reader:
+        """Open where an earlier reader stopped."""
+        return FolderReader(self.paths, places, BLOCK_BYTES, self.block_rows, self.follow)
+
+
+@dataclass(frozen=True)
+class OpenRedisStream:
+    """Opens one Redis Stream."""
+
+    url: str
+    block_rows: int
+
+    def __call__(self, places: dict[str, Place]) -> Reader:
+        """Open after the last entry seen."""
+        return RedisStreamReader(self.url, places, self.block_rows)
+
+
+def openers(sources: tuple[str, ...], block_rows: int, follow: bool, paced: bool) -> list[OpenFolder | OpenRedisStream]:
+    """Return one opener for all files together, and one a stream; checks that they exist and are understood."""
+    streams = [source for source in sources if "://" in source]
+    paths = tuple(Path(source).resolve() for source in sources if "://" not in source)
+    found: list[OpenFolder | OpenRedisStream] = []
+    if paths:
+        event_files(paths)
+        found.append(OpenFolder(paths, min(block_rows, PACED_BLOCK_ROWS) if paced else block_rows, follow))
+    for url in streams:
+        scheme = url.partition("://")[0]
+        if scheme not in REDIS_SCHEMES:
+            raise UsageError(
+                f"The source {url} is of the kind {scheme!r}; files, folders and redis://…?stream=KEY can be read."
+            )
+        parse_stream_url(url)
+        found.append(OpenRedisStream(url, min(block_rows, LIVE_BLOCK_ROWS)))
+    return found
+
+
+def dimension_folder(sources: tuple[str, ...], given: Path | None) -> Path | None:
+    """Return the dimension folder to use: the one given, else `dims/` inside a single source folder."""
+    if given is not None:
+        return given
+    beside = [Path(source) / "dims" for source in sources if "://" not in source]
+    found = [folder for folder in beside if folder.is_dir()]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,75 @@
+"""What a job does to Redis besides publishing: claims it, clears what is not its own, marks its end."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.keys import VERSION_BYTES, epoch_key, job_key, unpack_version
+
+if TYPE_CHECKING:
+    import redis
+
+CLEAN: Final = "clean"
+RUNNING: Final = "running"
+_BATCH: Final = 1000
+_VERSIONED: Final = ("m", "a", "t", "c", "x", "r")
+
+
+class JobStore:
+    """One namespace of one Redis, as a job holds it."""
+
+    def __init__(self, client: "redis.Redis", namespace: str) -> None:
+        self._redis, self._namespace = client, namespace
+
+    def described(self) -> dict[str, str]:
+        """Return the description of the job whose figures stand here; empty where there is none."""
+        held: Any = self._redis.hgetall(job_key(self._namespace))
+        return {name.decode(): value.decode() for name, value in held.items()}
+
+    def next_epoch(self) -> int:
+        """Return an epoch above every one that was ever used here."""
+        return int(self._redis.incr(epoch_key(self._namespace)))  # type: ignore[arg-type]
+
+    def note_epoch(self, epoch: int) -> None:
+        """Take note that versions now carry this epoch."""
+        self._redis.set(epoch_key(self._namespace), epoch)
+
+    def describe(self, status: str, fields: dict[str, str]) -> None:
+        """Write the job's description."""
+        self._redis.hset(job_key(self._namespace), mapping={**fields, "status": status})
+
+    def clear(self) -> None:
+        """Delete every figure; the epoch stays."""
+        keep = epoch_key(self._namespace).encode()
+        self._unlink(key for key in self._keys("*") if key != keep)
+
+    def _keys(self, pattern: str) -> Iterable[bytes]:
+        return self._redis.scan_iter(match=f"{self._namespace}:{pattern}", count=_BATCH)
+
+    def _unlink(self, keys: Iterable[bytes]) -> None:
+        batch: list[bytes] = []
+        for key in keys:
+            batch.append(key)
+            if len(batch) == _BATCH:
+                self._redis.unlink(*batch)
+                batch = []
+        if batch:
+            self._redis.unlink(*batch)
+
+    def forget_after(self, epoch: int) -> int:
+        """Delete every value that a lost stretch wrote after the checkpoint of this epoch; returns how many."""
+        forgotten = 0
+        for kind in _VERSIONED:
+            for key in self._keys(f"{{{kind}[:}}]*"):
+                forgotten += self._forget_in(key, epoch)
+        return forgotten
+
+    def _forget_in(self, key: bytes, epoch: int) -> int:
+        values: Any = self._redis.hgetall(key)
+        newer = [
+            field
+            for field, value in values.items()
+            if len(value) >= VERSION_BYTES and unpack_version(value).epoch > epoch
+        ]
+        for begin in range(0, len(newer), _BATCH):
+            self._redis.hdel(key, *newer[begin : begin + _BATCH])
+        return len(newer)

@@ -1,0 +1,293 @@
+"""`run_job`: one run of the pipeline on this machine, from request to report.
+
+A job is what is read and how (sources, bounds, horizons); running the same job again goes on where it was,
+also after kill -9. Another job in the same data directory starts anew and replaces the figures.
+"""
+
+import fcntl
+import hashlib
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from runners.embedded_redis import OpenRedis, open_redis
+from runners.job_files import Fingerprint, fingerprint, places_to_go_on
+from runners.job_report import JobReport, report_of
+from runners.job_sources import OpenFolder, OpenRedisStream, dimension_folder, openers
+from runners.job_store import CLEAN, RUNNING, JobStore
+from runners.jobs_request import JobRequest
+from runners.progress import show_progress
+from runners.settings import Settings
+from schemas.errors import JobError, UsageError
+from transforms import checkpoints as checkpoint_registry
+from transforms.checkpoints import Checkpoints
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from transforms.io.read import SourceConfig
+    from transforms.io.session import Position
+
+CHECKPOINT_DIR: Final = "checkpoints"
+LOCK: Final = "job.lock"
+LIVE_PUBLISH_S: Final = 0.02
+REPLAY_PUBLISH_S: Final = 1.0
+_SEMANTIC: Final = (
+    "currency", "timezone", "max_out_of_orderness_ms", "allowed_lateness_ms", "dedup_horizon_ms",
+    "order_horizon_ms", "attribution_window", "namespace",
+)  # fmt: skip
+
+
+@dataclass
+class _Job:
+    """One run in preparation: what is asked, where results go, and where it goes on."""
+
+    request: JobRequest
+    settings: Settings
+    store: JobStore
+    redis: OpenRedis
+    id: str
+    openers: list[OpenFolder | OpenRedisStream]
+    checkpoints: Checkpoints
+    resumed: bool = False
+
+
+def run_job(request: JobRequest, settings: Settings, console: "Console") -> JobReport:
+    """Run a job to its end (files) or until it is told to stop (streams); raises InterestreamError."""
+    if request.runner != "DirectRunner":
+        raise UsageError(f"--runner {request.runner} is not available here; jobs run on DirectRunner.")
+    with _alone(settings.data_dir), open_redis(settings.redis, settings.data_dir) as redis:
+        job = _prepared(request, settings, redis)
+        if _is_complete(job):
+            return JobReport(resumed=True, nothing_to_do=True)
+        return _run(job, console)
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory for one job at a time."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"Another job is running in {data_dir}. Wait for it, stop it, or name another --data-dir."
+            ) from error
+        yield
+
+
+def _prepared(request: JobRequest, settings: Settings, redis: OpenRedis) -> _Job:
+    opened = openers(request.sources, settings.batch_rows, request.follow, request.speed is not None)
+    identity = job_id(request, settings)
+    checkpoints = Checkpoints(
+        settings.data_dir / CHECKPOINT_DIR, identity, every_s=settings.checkpoint_every_ms / 1000, clock=time.monotonic
+    )
+    job = _Job(request, settings, JobStore(redis.client, settings.namespace), redis, identity, opened, checkpoints)
+    job.resumed = not request.fresh and _resume(job)
+    if not job.resumed:
+        _begin(job)
+    job.checkpoints.on_taken = job.store.note_epoch
+    job.checkpoints.whole_position = _whole_position(job)
+    return job
+
+
+def _whole_position(job: _Job) -> Callable[[dict[int, Any]], Any]:
+    """Say how readers' positions and what their files looked like when the run began make one value."""
+    seen = seen_files(job.openers)
+
+    def whole(positions: dict[int, Any]) -> Any:
+        for position in positions.values():
+            for name in position.places.keys() - seen.keys():
+                if "://" not in name and Path(name).exists():
+                    seen[name] = fingerprint(Path(name))
+        return {"readers": [positions[reader] for reader in sorted(positions)], "files": dict(seen)}
+
+    return whole
+
+
+def job_id(request: JobRequest, settings: Settings) -> str:
+    """Return the identity of a job: what decides its figures, not how fast or in what batches they come."""
+    sources = sorted(source if "://" in source else str(Path(source).resolve()) for source in request.sources)
+    parts: dict[str, Any] = {name: getattr(settings, name) for name in _SEMANTIC}
+    dims = dimension_folder(request.sources, request.dims)
+    parts |= {
+        "sources": sources, "from": request.from_ms, "to": request.to_ms,
+        "recommender": request.recommender, "dims": str(dims.resolve()) if dims else None,
+    }  # fmt: skip
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def _resume(job: _Job) -> bool:
+    """Go on from the last checkpoint, if it is this job's, its files are as they were, and Redis still has it."""
+    checkpoints, described = job.checkpoints, job.store.described()
+    if not checkpoints.restore() or described.get("job_id") != job.id:
+        return False
+    places = _places_now(job)
+    if places is None:
+        return False
+    checkpoints.position = places
+    if described.get("status") != CLEAN:
+        job.store.forget_after(checkpoints.epoch)
+    checkpoints.epoch = job.store.next_epoch()
+    return True
+
+
+def _places_now(job: _Job) -> Any:
+    """Return the restored positions, adjusted to files that have grown; None where they fit no more."""
+    from transforms.io.folder import event_files
+    from transforms.io.session import Position
+
+    positions = job.checkpoints.position["readers"]
+    if len(positions) != len(job.openers):
+        return None
+    adjusted = []
+    for opener, position in zip(job.openers, positions, strict=True):
+        if isinstance(opener, OpenFolder):
+            seen = job.checkpoints.position["files"]
+            places = places_to_go_on(position.places, seen, event_files(opener.paths))
+            if places is None:
+                return None
+            position = Position(places, position.sequence)
+        adjusted.append(position)
+    return {"readers": adjusted, "files": job.checkpoints.position["files"]}
+
+
+def _begin(job: _Job) -> None:
+    """Start from nothing: earlier figures go, since every one is recomputed."""
+    fresh = Checkpoints(
+        job.checkpoints.directory, job.id, every_s=job.checkpoints.every_s, clock=job.checkpoints.clock
+    )
+    fresh.epoch = job.store.next_epoch()
+    fresh.forget()
+    job.checkpoints = fresh
+    job.store.clear()
+
+
+def _is_complete(job: _Job) -> bool:
+    """Whether every file was read to its end before, and none is new."""
+    from transforms.io.folder import event_files
+
+    if not job.resumed or job.request.follow or any(isinstance(o, OpenRedisStream) for o in job.openers):
+        return False
+    [folder] = [opener for opener in job.openers if isinstance(opener, OpenFolder)]
+    [position] = job.checkpoints.position["readers"]
+    names = {str(path) for path in event_files(folder.paths)}
+    return names == position.places.keys() and all(place.ended for place in position.places.values())
+
+
+def _run(job: _Job, console: "Console") -> JobReport:
+    from runners.direct import run_direct
+
+    before, began = dict(job.checkpoints.counters), time.monotonic()
+    job.store.describe(RUNNING, _description(job))
+    checkpoint_registry.activate(job.id, job.checkpoints)
+    _revive_with(job)
+    try:
+        with stopping_on_signals(job.checkpoints), show_progress(job.checkpoints, job.openers, console):
+            run_direct(lambda pipeline: _compose(job, pipeline), job.request.beam_options)
+        if not job.checkpoints.finish():
+            raise JobError("The pipeline ended with pieces under way. Run the same command again: it goes on.")
+        job.store.describe(CLEAN, _description(job))
+    finally:
+        _revive_with(None, job.id)
+        checkpoint_registry.deactivate(job.id)
+    return report_of(
+        before, job.checkpoints.counters, time.monotonic() - began, job.resumed, job.checkpoints.stopping
+    )
+
+
+def _revive_with(job: "_Job | None", identity: str = "") -> None:
+    from transforms.io.redis_publisher import on_lost
+
+    if job is None:
+        on_lost(identity, None)
+    else:
+        on_lost(job.id, job.redis.ensure if job.redis.embedded else None)
+
+
+def _description(job: _Job) -> dict[str, str]:
+    settings = job.settings
+    return {
+        "job_id": job.id, "currency": settings.currency, "timezone": settings.timezone,
+        "sources": " ".join(job.request.sources), "epoch": str(job.checkpoints.epoch),
+    }  # fmt: skip
+
+
+def _compose(job: _Job, pipeline: Any) -> None:
+    from pipelines.live_room import build_live_room
+    from pipelines.options import LiveRoomOptions
+    from transforms.io.dimensions import merchants_of_items
+    from transforms.io.redis_publisher import RedisPublishers
+
+    live = job.request.follow or any(isinstance(opener, OpenRedisStream) for opener in job.openers)
+    options = LiveRoomOptions(
+        RedisPublishers(job.redis.url, job.settings.namespace, job.id),
+        namespace=job.settings.namespace,
+        timezone=job.settings.timezone,
+        bounds=_bounds(job.settings),
+        order_horizon_ms=job.settings.order_horizon_ms,
+        merchants=merchants_of_items(dimension_folder(job.request.sources, job.request.dims)),
+        recommender=job.request.recommender,
+        publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
+        job=job.id,
+    )
+    build_live_room(pipeline, _source_configs(job), options)
+
+
+def _bounds(settings: Settings) -> Any:
+    from transforms.intake import TimeBounds
+
+    return TimeBounds(
+        settings.max_out_of_orderness_ms, settings.allowed_lateness_ms, settings.dedup_horizon_ms
+    )
+
+
+def _source_configs(job: _Job) -> "list[SourceConfig]":
+    from transforms.io.read import SourceConfig
+    from transforms.io.session import Position
+
+    starts: list[Position] = [Position()] * len(job.openers)
+    if job.resumed:
+        starts = job.checkpoints.position["readers"]
+    return [
+        SourceConfig(
+            opener, job.settings.currency, _bounds(job.settings), (job.request.from_ms, job.request.to_ms),
+            job.request.speed, 1, reader, len(job.openers), job.id, start,
+        )
+        for reader, (opener, start) in enumerate(zip(job.openers, starts, strict=True))
+    ]  # fmt: skip
+
+
+@contextmanager
+def stopping_on_signals(checkpoints: Checkpoints) -> Iterator[None]:
+    """Stop after the piece under way on the first Ctrl-C or SIGTERM, at once on the second."""
+
+    def stop(number: int, frame: Any) -> None:  # noqa: ARG001
+        if checkpoints.stopping:
+            raise KeyboardInterrupt
+        checkpoints.stopping = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def seen_files(openers_used: list[Any]) -> dict[str, Fingerprint]:
+    """Return what every file of a job looks like now."""
+    from transforms.io.folder import event_files
+
+    return {
+        str(path): fingerprint(path)
+        for opener in openers_used
+        if isinstance(opener, OpenFolder)
+        for path in event_files(opener.paths)
+    }

@@ -1,0 +1,257 @@
+"""`CreditBook`: every user's touches within the window, and what each paid line owes to which of them.
+
+A line is credited as soon as it is seen, and again whenever a late touch or a refund changes it: what it
+gave is taken back, then given anew, so totals never count it twice. A touch keeps about 45 bytes and its
+event id for eight days; a line keeps its own touches' ids until its refunds can no longer come.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.keys import US
+from schemas.metrics import ATTRIBUTION_COUNTS, DIRECT, MODELS
+from schemas.records import CreditRecord
+from transforms.attribution import kernels
+from transforms.metrics.partials import partials_batch
+from transforms.state.columns import Columns
+from transforms.state.hashing import hash_text
+from transforms.state.index import HashIndex
+from transforms.state.texts import Texts
+
+DAY_MS: Final = 86_400_000
+_FORGET_SHARE: Final = 0.25
+_FORGET_LEAST: Final = 50_000
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributionWindow:
+    """How long before the payment a click and a view may still be credited."""
+
+    name: str = "click_7d_view_1d"
+    clicks_ms: int = 7 * DAY_MS
+    views_ms: int = DAY_MS
+
+
+class CreditBook:
+    """All attribution state of one shard of users."""
+
+    def __init__(self, window: AttributionWindow, order_horizon_ms: int) -> None:
+        self._window, self._order_horizon_ms = window, order_horizon_ms
+        self._users, self._lines, self._channels = HashIndex(), HashIndex(), HashIndex()
+        self._user = Columns(head=np.int32, line=np.int32)
+        self._touch = Columns(
+            time=np.int64, user=np.int32, previous=np.int32, place=np.uint64, merchant=np.uint64,
+            channel=np.int32, click=np.uint8,
+        )  # fmt: skip
+        self._touch_ids = Texts()
+        self._line = Columns(
+            user=np.int32, next=np.int32, pay_time=np.int64, net=np.int64, micro=np.int64, place=np.uint64,
+            merchant=np.uint64, hash=np.uint64, dirty=np.uint8, booked=np.uint8, unpublished=np.uint8,
+            booked_time=np.int64, booked_net=np.int64, booked_micro=np.int64, pin_start=np.int64, pin_count=np.int32,
+        )  # fmt: skip
+        self._order_ids, self._item_ids = Texts(), Texts()
+        self._pin_channel, self._pin_ids = Columns(channel=np.int32), Texts()
+        self._channel_names: list[str] = []
+        self._direct = int(self._channels_of(pa.array([f"traffic_source{US}{DIRECT}"]))[0])
+
+    def __len__(self) -> int:
+        return len(self._touch)
+
+    def absorb_touches(self, touches: pa.RecordBatch) -> None:
+        """Add touches: columns event_id, event_time_ms, user, place, merchant, channel, click."""
+        if not touches.num_rows:
+            return
+        first = len(self._touch)
+        self._touch.extend(
+            touches.num_rows,
+            time=touches["event_time_ms"].to_numpy(), user=self._users_of(touches["user"].to_numpy()),
+            place=touches["place"].to_numpy(), merchant=touches["merchant"].to_numpy(),
+            channel=self._channels_of(touches["channel"]), click=touches["click"].to_numpy(),
+        )  # fmt: skip
+        self._touch_ids.extend(touches["event_id"])
+        touch, line = self._touch, self._line
+        kernels.link_touches(first, touch["user"], touch["previous"], self._user["head"])
+        kernels.disturb_lines(
+            first, touch["user"], touch["time"], touch["click"], touch["place"], touch["merchant"], self._user["line"],
+            (line["next"], line["pay_time"], line["place"], line["merchant"], line["dirty"]),
+            self._window.clicks_ms, self._window.views_ms,
+        )  # fmt: skip
+
+    def _users_of(self, hashes: Array) -> npt.NDArray[np.int32]:
+        known = len(self._users)
+        rows = self._users.rows_of(hashes)
+        more = len(self._users) - known
+        self._user.extend(more, head=np.full(more, -1), line=np.full(more, -1))
+        return rows
+
+    def _channels_of(self, names: pa.Array) -> npt.NDArray[np.int32]:
+        encoded = names if pa.types.is_dictionary(names.type) else names.dictionary_encode()
+        known = len(self._channels)
+        rows = self._channels.rows_of(hash_text(encoded.dictionary))
+        texts = encoded.dictionary.to_pylist()
+        self._channel_names.extend(
+            text for row, text in zip(rows.tolist(), texts, strict=True) if row >= known
+        )
+        return rows[encoded.indices.to_numpy()]
+
+    def absorb_lines(self, lines: pa.RecordBatch) -> None:
+        """Take order lines as they now stand (columns of `OrderEffects.lines`); absolute, so repeats are harmless."""
+        if not lines.num_rows:
+            return
+        users, known = self._users_of(lines["user"].to_numpy()), len(self._lines)
+        rows = self._lines.rows_of(lines["line"].to_numpy())
+        new = np.flatnonzero(rows >= known)
+        self._line.extend(len(new), user=users[new], next=np.full(len(new), -1), hash=lines["line"].to_numpy()[new])
+        self._order_ids.extend(lines["order_id"].take(pa.array(new)))
+        self._item_ids.extend(lines["item_id"].take(pa.array(new)))
+        for row, user in zip(rows[new].tolist(), users[new].tolist(), strict=True):
+            self._line["next"][row] = self._user["line"][user]
+            self._user["line"][user] = row
+        self._update_lines(rows, lines)
+
+    def _update_lines(self, rows: npt.NDArray[np.int32], lines: pa.RecordBatch) -> None:
+        line = self._line
+        pay_time = lines["pay_time_ms"].to_numpy()
+        moved = (line["pay_time"][rows] != pay_time) | (line["booked"][rows] == 0)
+        line["dirty"][rows] = np.maximum(
+            line["dirty"][rows], np.where(moved, kernels.TOUCHES_CHANGED, kernels.AMOUNT_CHANGED).astype(np.uint8)
+        )
+        line["pay_time"][rows] = pay_time
+        for name, column in (("net", "net_minor"), ("micro", "micro_orders"), ("place", "room"), ("merchant", "merchant")):
+            line[name][rows] = lines[column].to_numpy()
+
+    def settle(self) -> pa.RecordBatch:
+        """Credit every changed line anew; return what channels lose and gain, as partial sums of family `a`."""
+        line = self._line
+        dirty = np.flatnonzero(line["dirty"])
+        before = dirty[line["booked"][dirty] == 1]
+        taken = self._book(before, "booked_time", "booked_net", "booked_micro", -1)
+        self._pin(dirty[line["dirty"][dirty] == kernels.TOUCHES_CHANGED])
+        for now, booked in (("pay_time", "booked_time"), ("net", "booked_net"), ("micro", "booked_micro")):
+            line[booked][dirty] = line[now][dirty]
+        given = self._book(dirty, "pay_time", "net", "micro", 1)
+        line["booked"][dirty], line["unpublished"][dirty], line["dirty"][dirty] = 1, 1, kernels.CLEAN
+        return self._partials(np.concatenate([taken, given]))
+
+    def _book(self, rows: Array, time: str, net: str, micro: str, sign: int) -> Array:
+        line = self._line
+        room = int(np.maximum(line["pin_count"][rows], 1).sum()) * kernels.MODELS
+        out = np.empty((room, 5), np.int64)
+        kernels.book(
+            rows, line["pin_start"], line["pin_count"], self._pin_channel["channel"],
+            line[time], line[net], line[micro], sign, self._direct, out, 0,
+        )  # fmt: skip
+        return out
+
+    def _pin(self, rows: Array) -> None:
+        """Copy each line's eligible touches beside it, so that they outlive the touches' own window."""
+        line, touch = self._line, self._touch
+        counts = np.empty(len(rows), np.int64)
+        found = kernels.eligible_touches(
+            rows, line["user"], line["pay_time"], line["place"], line["merchant"], self._user["head"],
+            touch["previous"], touch["time"], touch["click"], touch["place"], touch["merchant"],
+            self._touch_ids.data, self._touch_ids.ends, self._window.clicks_ms, self._window.views_ms, counts,
+        )  # fmt: skip
+        line["pin_start"][rows] = len(self._pin_channel) + np.cumsum(counts) - counts
+        line["pin_count"][rows] = counts
+        self._pin_channel.extend(len(found), channel=touch["channel"][found])
+        self._pin_ids.extend(self._touch_ids.take(found))
+
+    def _partials(self, booked: Array) -> pa.RecordBatch:
+        names = pa.array(self._channel_names).take(pa.array(booked[:, 1]))
+        adds = booked[:, 3:5].reshape(-1, len(ATTRIBUTION_COUNTS)).copy()
+        return partials_batch("a", booked[:, 0], names, booked[:, 2], adds)
+
+    def take_credits(self) -> Iterator[tuple[str, str, CreditRecord]]:
+        """Yield (order_id, item_id, record) of every line credited anew since the last call."""
+        line = self._line
+        rows = np.flatnonzero(line["unpublished"])
+        line["unpublished"][rows] = 0
+        counts, nets = line["pin_count"][rows].astype(np.int64), line["net"][rows]
+        shares = [kernels.shares_of(model, nets, counts).tolist() for model in range(kernels.MODELS)]
+        orders, items = self._order_ids.take(rows).to_pylist(), self._item_ids.take(rows).to_pylist()
+        pairs = [tuple(name.split(US, 1)) for name in self._channel_names]
+        at = 0
+        for i, row in enumerate(rows.tolist()):
+            count = max(int(counts[i]), 1)
+            touches = self._touches(int(line["pin_start"][row]), int(counts[i]), pairs)
+            credited = {model: shares[m][at : at + count] for m, model in enumerate(MODELS)}
+            record = CreditRecord(
+                int(line["pay_time"][row]), int(nets[i]), int(line["micro"][row]), touches, credited
+            )
+            at += count
+            yield orders[i], items[i], record
+
+    def _touches(self, start: int, count: int, pairs: list[Any]) -> list[Any]:
+        if not count:
+            return [(None, *pairs[self._direct])]
+        channels = self._pin_channel["channel"]
+        return [(self._pin_ids[k], *pairs[channels[k]]) for k in range(start, start + count)]
+
+    def forget(self, watermark_ms: int) -> None:
+        """Forget touches and lines that nothing acceptable can still need; `watermark_ms` less the lateness."""
+        longest_ms = max(self._window.clicks_ms, self._window.views_ms)
+        self._forget_touches(watermark_ms - longest_ms)
+        self._forget_lines(watermark_ms - 2 * self._order_horizon_ms)
+
+    def _forget_touches(self, before_ms: int) -> None:
+        old = self._touch["time"] < before_ms
+        if old.sum() < max(_FORGET_LEAST, _FORGET_SHARE * len(old)):
+            return
+        kept = np.flatnonzero(~old)
+        self._touch.keep(kept)
+        self._touch_ids.keep(kept)
+        self._user["head"][:] = -1
+        kernels.link_touches(0, self._touch["user"], self._touch["previous"], self._user["head"])
+
+    def _forget_lines(self, before_ms: int) -> None:
+        line = self._line
+        old = (line["pay_time"] < before_ms) & (line["unpublished"] == 0)
+        if old.sum() < max(_FORGET_LEAST, _FORGET_SHARE * len(old)):
+            return
+        kept = np.flatnonzero(~old)
+        pins = _ranges(line["pin_start"][kept], line["pin_count"][kept])
+        self._line.keep(kept)
+        self._order_ids.keep(kept)
+        self._item_ids.keep(kept)
+        self._pin_channel.keep(pins)
+        self._pin_ids.keep(pins)
+        counts = line["pin_count"].astype(np.int64)
+        line["pin_start"][:] = np.cumsum(counts) - counts
+        self._lines = HashIndex()
+        self._lines.rows_of(line["hash"])
+        self._user["line"][:] = -1
+        kernels.link_touches(0, line["user"], line["next"], self._user["line"])
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "users": self._users, "lines": self._lines, "channels": self._channels, "user": self._user,
+            "touch": self._touch, "touch_ids": self._touch_ids, "line": self._line, "order_ids": self._order_ids,
+            "item_ids": self._item_ids, "pin_channel": self._pin_channel, "pin_ids": self._pin_ids,
+        }  # fmt: skip
+
+    def state(self) -> dict[str, Any]:
+        """Return everything held, for a snapshot."""
+        parts = {name: part.state() for name, part in self._parts().items()}
+        return parts | {"channel_names": list(self._channel_names)}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take an earlier `state()`; every line counts as unpublished, so that it is published again."""
+        for name, part in self._parts().items():
+            part.load(state[name])
+        self._channel_names = list(state["channel_names"])
+        self._line["unpublished"][:] = self._line["booked"]
+
+
+def _ranges(starts: Array, counts: Array) -> npt.NDArray[np.int64]:
+    """Return the rows of many ranges, one after another."""
+    counts = counts.astype(np.int64)
+    offsets = np.cumsum(counts) - counts
+    return np.arange(counts.sum()) - np.repeat(offsets - starts, counts)

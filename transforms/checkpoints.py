@@ -1,0 +1,166 @@
+"""Local checkpoints: one consistent cut of a whole pipeline on one machine, on disk.
+
+On the Direct runner each piece travels the whole pipeline before the source is asked for the next. The
+source offers a checkpoint between two pieces; it is taken only if every shard has passed every piece sent,
+which is verified, not assumed. The manifest is written last and renamed into place, so a kill at any moment
+leaves the last whole checkpoint.
+
+After a checkpoint the epoch rises by one: what a later, lost stretch wrote to Redis carries a higher epoch
+than the checkpoint's and can be told apart when the job resumes.
+"""
+
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from schemas.errors import StateError
+from transforms.pieces import Progress
+
+if TYPE_CHECKING:
+    from transforms.intake import Taken
+
+FORMAT: Final = 1
+MANIFEST: Final = "checkpoint.pickle"
+_SPACING: Final = 10
+"""A checkpoint may take at most about a tenth of the time: the next waits this many times as long."""
+
+
+class Snapshot(Protocol):
+    """Anything whose state a checkpoint keeps."""
+
+    def state(self) -> dict[str, Any]:
+        """Return everything held; must pickle."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take the content of an earlier `state()`."""
+
+
+@dataclass
+class Checkpoints:
+    """The checkpoints of one job in this process."""
+
+    directory: Path
+    job_id: str
+    epoch: int = 1
+    every_s: float = 10.0
+    clock: Callable[[], float] = lambda: 0.0
+    on_taken: Callable[[int], None] = lambda epoch: None
+    whole_position: Callable[[dict[int, Any]], Any] = dict
+    on_progress: Callable[["Checkpoints"], None] | None = None
+    position: Any = None
+    positions: dict[int, Any] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+    stopping: bool = False
+    highest_ms: int = 0
+    _sequence: int = 0
+    _shards: dict[str, Snapshot] = field(default_factory=dict)
+    _passed: dict[str, int] = field(default_factory=dict)
+    _restored: dict[str, Any] = field(default_factory=dict)
+    _due: float = 0.0
+
+    def restore(self) -> bool:
+        """Read the last whole checkpoint; False where there is none for this job."""
+        path = self.directory / MANIFEST
+        if not path.exists():
+            return False
+        try:
+            manifest = pickle.loads(path.read_bytes())
+        except Exception as error:
+            raise StateError(
+                f"The checkpoint {path} cannot be read: {error}. Run again with --fresh to start over."
+            ) from error
+        if manifest["format"] != FORMAT or manifest["job_id"] != self.job_id:
+            return False
+        self.epoch, self.position = manifest["epoch"], manifest["position"]
+        self._sequence = manifest["sequence"]
+        self.counters.update(manifest["counters"])
+        self._restored = manifest["shards"]
+        return True
+
+    def register(self, name: str, shard: Snapshot) -> None:
+        """Take note of a shard, and give it its restored state."""
+        self._shards[name] = shard
+        state = self._restored.pop(name, None)
+        if state is not None:
+            shard.load(state)
+
+    def passed(self, name: str, progress: Progress) -> None:
+        """Take note that a shard has absorbed a piece."""
+        self._passed[name] = progress.sequence
+
+    def next_sequence(self) -> int:
+        """Return the number of the piece that a source is about to send; all sources share one count."""
+        self._sequence += 1
+        return self._sequence
+
+    def sent(self, reader: int, position: Any, taken: "Taken | None") -> None:
+        """Take note of where a reader stands once its piece is through, and show progress."""
+        self.positions[reader] = position
+        if taken is not None:
+            self.count("events", taken.admitted.num_rows + taken.refused.num_rows)
+            self.highest_ms = max(self.highest_ms, taken.highest_ms)
+        if self.on_progress:
+            self.on_progress(self)
+
+    def finish(self) -> bool:
+        """Take the last checkpoint after the pipeline has ended; False where something was still under way."""
+        return self.offer(final=True)
+
+    def forget(self) -> None:
+        """Delete the checkpoint on disk."""
+        (self.directory / MANIFEST).unlink(missing_ok=True)
+
+    def count(self, name: str, more: int) -> None:
+        """Add to an operational counter, kept with the checkpoint."""
+        if more:
+            self.counters[name] = self.counters.get(name, 0) + more
+
+    def offer(self, final: bool = False) -> bool:
+        """Take a checkpoint if it is due and everything sent has been absorbed; returns whether it was."""
+        now = self.clock()
+        if not self._due:
+            self._due = now + self.every_s
+        aligned = self._shards and all(self._passed.get(name) == self._sequence for name in self._shards)
+        if not aligned or (now < self._due and not final):
+            return False
+        self._write(self.whole_position(self.positions))
+        self._due = self.clock() + max(self.every_s, _SPACING * (self.clock() - now))
+        return True
+
+    def _write(self, position: Any) -> None:
+        states = {name: shard.state() for name, shard in self._shards.items()}
+        manifest = {
+            "format": FORMAT, "job_id": self.job_id, "epoch": self.epoch, "position": position,
+            "sequence": self._sequence, "counters": dict(self.counters), "shards": self._restored | states,
+        }  # fmt: skip
+        self.directory.mkdir(parents=True, exist_ok=True)
+        fresh = self.directory / f"{MANIFEST}.new"
+        with fresh.open("wb") as file:
+            pickle.dump(manifest, file, protocol=5)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.directory / MANIFEST)
+        self.position = position
+        self.epoch += 1
+        self.on_taken(self.epoch)
+
+
+_ACTIVE: dict[str, Checkpoints] = {}
+
+
+def activate(job: str, checkpoints: Checkpoints) -> None:
+    """Make a job's checkpoints known to the steps of its pipeline in this process."""
+    _ACTIVE[job] = checkpoints
+
+
+def deactivate(job: str) -> None:
+    """Forget a job's checkpoints, and the shards with them."""
+    _ACTIVE.pop(job, None)
+
+
+def of(job: str) -> Checkpoints:
+    """Return the active checkpoints of a job."""
+    return _ACTIVE[job]

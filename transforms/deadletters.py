@@ -1,0 +1,68 @@
+"""Dead letters: what was refused, kept with its bytes and a reason code, once however often it comes."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import apache_beam as beam
+import pyarrow as pa
+
+from schemas.keys import dead_letter_key
+from schemas.records import DeadLetterRecord, encode
+from transforms import checkpoints
+from transforms.pieces import Keyed
+from transforms.publish import Publisher, PublisherFactory
+
+_FIELDS_A_WRITE: Final = 200
+
+
+class _KeepDoFn(beam.DoFn):
+    def __init__(self, open_publisher: PublisherFactory, namespace: str, job: str | None) -> None:
+        self._open, self._namespace, self._job = open_publisher, namespace, job
+
+    def setup(self) -> None:
+        self._publisher = self._open()
+
+    def process(self, element: Keyed) -> Iterator[Any]:
+        _, piece = element
+        by_reason: dict[str, dict[str, bytes]] = {}
+        for row in _rows(piece.batch):
+            by_reason.setdefault(row.pop("reason"), {})[digest(row["raw"])] = encode(DeadLetterRecord(**row))
+        for reason, letters in by_reason.items():
+            if self._job:
+                checkpoints.of(self._job).count(f"refused.{reason}", len(letters))
+            keep(self._publisher, dead_letter_key(self._namespace, reason), letters)
+        self._publisher.flush()
+        yield from ()
+
+
+def digest(raw: bytes) -> str:
+    """Return the id of refused bytes: the same bytes are one dead letter."""
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+
+
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    times = {f"{name}_ms": batch[name].view(pa.int64()).to_pylist() for name in ("event_time", "ingested_at")}
+    texts = {name: batch[name].to_pylist() for name in ("event_id", "reason", "rule", "detail", "raw")}
+    columns = texts | times
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def keep(publisher: Publisher, key: str, letters: dict[str, bytes]) -> None:
+    """Write letters of one reason, a bounded number a command."""
+    fields = list(letters)
+    for begin in range(0, len(fields), _FIELDS_A_WRITE):
+        part = fields[begin : begin + _FIELDS_A_WRITE]
+        publisher.set_once(key, part, [letters[field] for field in part])
+
+
+class KeepDeadLetters(beam.PTransform):
+    """Write dead-letter pieces through a publisher."""
+
+    def __init__(self, open_publisher: PublisherFactory, namespace: str, job: str | None) -> None:
+        super().__init__()
+        self._keep = _KeepDoFn(open_publisher, namespace, job)
+
+    def expand(self, pieces: beam.PCollection[Keyed]) -> beam.PCollection[Any]:
+        """Apply the sink."""
+        return pieces | "KeepDeadLetters" >> beam.ParDo(self._keep)

@@ -1,0 +1,118 @@
+"""Deduplication by event id, and the routes from accepted events to what each later step needs of them.
+
+The first arrival of an id stands; the same id with another body, and events that came too late, become dead
+letters with their bytes. Cost: about 0.2 µs an event and 18 bytes an event within the horizon.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
+from transforms.attribution.touches import touches_of
+from transforms.canonical import canonical_json
+from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
+from transforms.metrics.partials import event_partials, touch_partials
+from transforms.orders.events import order_events
+from transforms.pieces import BEFORE_ALL_MS, LowWatermark, Piece, Progress
+from transforms.recommend.interactions import interactions_of
+from transforms.routing import sent
+from transforms.shards import Output
+from transforms.state.seen import CONFLICT, NEW, TOO_LATE, SeenEvents
+
+HOUR_MS: Final = 3_600_000
+
+_REASONS: Final = {
+    CONFLICT: ("conflicting_duplicate", "event.unique", "the same event_id came before with another body"),
+    TOO_LATE: ("too_late", "event.lateness", "behind its partition's watermark by more than the allowed lateness"),
+}
+
+
+@dataclass(frozen=True)
+class Routes:
+    """How many shards each later step has, and which of them there are."""
+
+    shards: int = 1
+    recommender: bool = True
+    merchants: Mapping[str, str] = field(default_factory=dict)
+
+
+class DedupShard:
+    """One shard of event ids."""
+
+    def __init__(self, key: int, horizon_ms: int, routes: Routes, count: Any) -> None:
+        self._key, self._routes, self._count = key, routes, count
+        self._seen = SeenEvents(-(-horizon_ms // HOUR_MS))
+        self._low = LowWatermark()
+
+    def absorb(self, piece: Piece) -> Iterator[Output]:
+        """Judge one batch of admitted events and route what is new."""
+        watermark = self._low.observe(piece.progress)
+        events = piece.batch
+        verdicts = self._seen.admit(
+            events[ID_HASH].to_numpy(), events[CHECK].to_numpy(), event_times_ms(events) // HOUR_MS,
+            events[LATENESS].to_numpy(),
+        )  # fmt: skip
+        if watermark > BEFORE_ALL_MS:
+            self._seen.advance(watermark // HOUR_MS)
+        new = verdicts == NEW
+        self._tally(verdicts)
+        accepted = events if new.all() else events.filter(pa.array(new))
+        progress = Progress(self._key, self._routes.shards, piece.progress.sequence, watermark)
+        yield from self._refusals(events, verdicts, piece.progress)
+        yield from self._routed(accepted, progress, piece.urgent)
+
+    def _tally(self, verdicts: np.ndarray) -> None:
+        counts = np.bincount(verdicts, minlength=4).tolist()
+        for name, number in zip(("accepted", "duplicates", "conflicting_duplicate", "too_late"), counts, strict=True):
+            self._count(name, number)
+
+    def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: bool) -> Iterator[Output]:
+        """Send each later step its part of the events; every shard gets a piece, if an empty one."""
+        shards, merchants = self._routes.shards, self._routes.merchants
+        figures = (event_partials(events), touch_partials(events))
+        yield from sent("touches", (touches_of(events, merchants),), "user", shards, _of(progress, 2 * shards), urgent)
+        yield from sent("orders", (order_events(events, merchants),), "order_id", shards, progress, urgent)
+        yield from sent("cells", figures, "id", shards, _of(progress, 3 * shards), urgent)
+        if self._routes.recommender:
+            yield "learn", (0, Piece(progress, (interactions_of(events),), urgent))
+
+    def _refusals(self, events: pa.RecordBatch, verdicts: np.ndarray, progress: Progress) -> Iterator[Output]:
+        for verdict, (reason, rule, detail) in _REASONS.items():
+            rows = np.flatnonzero(verdicts == verdict)
+            if len(rows):
+                letters = _dead_letters(events.take(pa.array(rows)), reason, rule, detail)
+                yield "dead", (0, Piece(progress, (letters,)))
+
+    def state(self) -> dict[str, Any]:
+        """Return everything held, for a snapshot."""
+        return {"seen": self._seen.state(), "low": self._low}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take the content of an earlier `state()`."""
+        self._seen.load(state["seen"])
+        self._low = state["low"]
+
+    def mute(self, muted: bool) -> None:
+        """Nothing is published here."""
+
+
+def _of(progress: Progress, senders: int) -> Progress:
+    return progress._replace(senders=senders)
+
+
+def _dead_letters(events: pa.RecordBatch, reason: str, rule: str, detail: str) -> pa.RecordBatch:
+    count = events.num_rows
+    raw = events[RAW]
+    if raw.null_count:
+        own = pa.array(canonical_json(events.select(EVENT_SCHEMA.names)), pa.binary())
+        raw = pc.coalesce(raw, own)
+    columns = [
+        events["event_id"], *(pa.array([text] * count) for text in (reason, rule, detail)),
+        raw, events["event_time"], events[INGESTED],
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(columns, schema=DEAD_LETTER_SCHEMA)

@@ -1,0 +1,95 @@
+"""One JSONL file (plain, gzip or zstd) as blocks of whole lines."""
+
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from schemas.codecs.jsonl import Decoded, decode_jsonl, without_lines
+from schemas.codecs.salvage import Refusal, refusals_batch
+from schemas.events import EVENT_SCHEMA
+from transforms.io.blocks import Block
+from transforms.io.decompress import ByteStream
+
+LONGEST_LINE_BYTES: Final = 64 << 20
+
+
+def no_events() -> pa.RecordBatch:
+    """Return a batch of no events."""
+    return pa.RecordBatch.from_pylist([], schema=EVENT_SCHEMA)
+
+
+class LineFile:
+    """Reads one file from a byte offset (of the decompressed content), a bounded block at a time."""
+
+    def __init__(self, path: Path, name: str, offset: int, block_bytes: int, block_rows: int, follow: bool) -> None:
+        self._name, self._block_bytes, self._block_rows, self._follow = name, block_bytes, block_rows, follow
+        self._stream = ByteStream(path, offset)
+        self._offset, self._buffer, self._begin, self._at_end = offset, b"", 0, False
+
+    def read(self) -> Block | None:
+        """Return the next lines; None at the present end of a file that is followed."""
+        data = self._lines()
+        if data:
+            self._offset += len(data)
+            return Block(self._name, decode_jsonl(data), str(self._offset), drained=self._follow and self._at_end)
+        if self._follow and not self._stream.damage:
+            return None
+        return Block(self._name, self._damage_report(), str(self._offset), ended=True)
+
+    def _lines(self) -> bytes:
+        """Cut the next block: up to `block_rows` whole lines and about `block_bytes`."""
+        end = self._cut()
+        while end < 0 and self._fill():
+            end = self._cut()
+        if end < 0:
+            if self._follow and not self._stream.damage:
+                return b""
+            end = len(self._buffer)
+        data = self._buffer[self._begin : end]
+        self._begin = end
+        return data
+
+    def _fill(self) -> bool:
+        more = self._stream.read(self._block_bytes)
+        self._at_end = not more
+        if more:
+            self._buffer = self._buffer[self._begin :] + more
+            self._begin = 0
+        return bool(more)
+
+    def _cut(self) -> int:
+        """Return the end of the next block in the buffer, -1 where more must be read first."""
+        held = len(self._buffer) - self._begin
+        last = self._buffer.rfind(b"\n", self._begin) + 1
+        if last <= self._begin:
+            return len(self._buffer) if held > LONGEST_LINE_BYTES else -1
+        if self._block_rows * 64 < held or self._block_rows < 1024:
+            nth = _nth_line_end(self._buffer, self._begin, last, self._block_rows)
+            if nth >= 0:
+                return nth
+        if held < self._block_bytes and not self._at_end:
+            return -1
+        return last
+
+    def _damage_report(self) -> Decoded:
+        refused = []
+        if self._stream.damage:
+            where = f"{self._name} at byte {self._offset}"
+            refused = [Refusal("truncated_input", "file.whole", f"{self._stream.damage} ({where})", where.encode())]
+        return without_lines(no_events(), refusals_batch(refused))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+def _nth_line_end(buffer: bytes, begin: int, last: int, rows: int) -> int:
+    """Return the end of the `rows`-th line, or -1 where the buffer holds fewer whole ones."""
+    at = begin
+    for _ in range(rows):
+        found = buffer.find(b"\n", at, last)
+        if found < 0:
+            return -1
+        at = found + 1
+    return at

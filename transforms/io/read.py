@@ -1,0 +1,229 @@
+"""`ReadEvents`: the splittable source — sources to pieces of admitted events, and dead letters.
+
+The restriction is the reader's whole position, so any runner can stop it anywhere and go on elsewhere. It
+hands back after each block: every block then travels the pipeline before the next, memory is bounded, and
+checkpoints never wait. Between two blocks it offers a local checkpoint where there is one.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Duration, Timestamp
+
+from schemas.gate import compile_gate
+from transforms import checkpoints
+from transforms.intake import ADMITTED_SCHEMA, ID_HASH, Intake, TimeBounds
+from transforms.io.blocks import Place, Reader
+from transforms.io.session import Position, Read, Session
+from transforms.pieces import BEFORE_ALL_MS, Keyed, Piece, Progress
+from transforms.routing import sent
+from transforms.shards import typed
+
+_IDLE_S: Final = 0.005
+_PACE_STEP_S: Final = 0.2
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """What one reader reads and how; `open_reader` must pickle. Times in UTC milliseconds."""
+
+    open_reader: Callable[[dict[str, Place]], Reader]
+    currency: str = "CNY"
+    bounds: TimeBounds = field(default_factory=TimeBounds)
+    between_ms: tuple[int | None, int | None] = (None, None)
+    speed: float | None = None
+    shards: int = 1
+    reader: int = 0
+    readers: int = 1
+    job: str | None = None
+    start: Position = field(default_factory=Position)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A restriction: from a position on; `done` where nothing of it is left."""
+
+    position: Position
+    done: bool = False
+
+
+class _StretchTracker(RestrictionTracker):
+    def __init__(self, stretch: Stretch) -> None:
+        self._stretch, self._claimed = stretch, stretch.position
+
+    def current_restriction(self) -> Stretch:
+        return self._stretch
+
+    def try_claim(self, position: Stretch) -> bool:
+        """Claim up to a position; a stretch that is done claims the rest too."""
+        if self._stretch.done:
+            return False
+        self._claimed = position.position
+        if position.done:
+            self._stretch = position
+        return True
+
+    def try_split(self, fraction_of_remainder: float) -> tuple[Stretch, Stretch] | None:
+        if self._stretch.done or fraction_of_remainder != 0:
+            return None
+        residual = Stretch(self._claimed)
+        self._stretch = Stretch(self._claimed, done=True)
+        return self._stretch, residual
+
+    def check_done(self) -> None:
+        if not self._stretch.done:
+            raise ValueError("The source stopped without saying that it was done.")
+
+    def current_progress(self) -> RestrictionProgress:
+        return RestrictionProgress(completed=1.0, remaining=0.0 if self._stretch.done else 1.0)
+
+    def is_bounded(self) -> bool:
+        return False
+
+
+class _Stretches(RestrictionProvider):
+    def initial_restriction(self, element: SourceConfig) -> Stretch:
+        return Stretch(element.start)
+
+    def create_tracker(self, restriction: Stretch) -> _StretchTracker:
+        return _StretchTracker(restriction)
+
+    def restriction_size(self, element: SourceConfig, restriction: Stretch) -> float:  # noqa: ARG002
+        return 1.0
+
+    def split(self, element: SourceConfig, restriction: Stretch) -> Iterator[Stretch]:  # noqa: ARG002
+        yield restriction
+
+    def truncate(self, element: SourceConfig, restriction: Stretch) -> Stretch:  # noqa: ARG002
+        return restriction
+
+
+class _ReadDoFn(beam.DoFn):
+    def setup(self) -> None:
+        self._sessions: dict[int, Session] = {}
+        self._begun: dict[int, tuple[float, int]] = {}
+
+    def teardown(self) -> None:
+        for session in self._sessions.values():
+            session.close()
+
+    @beam.DoFn.unbounded_per_element()
+    def process(
+        self,
+        element: SourceConfig,
+        tracker: Any = beam.DoFn.RestrictionParam(_Stretches()),
+        estimator: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
+    ) -> Iterator[Any]:
+        """Send one block, then hand back; at the end of a bounded source say so and stop."""
+        session = self._session(element, tracker.current_restriction().position)
+        if element.job:
+            checkpoints.of(element.job).offer()
+        if element.job and checkpoints.of(element.job).stopping:
+            yield from self._end(element, session, tracker, session.watermark_ms)
+            return
+        read = session.next()
+        if read is None:
+            if session.finished:
+                yield from self._end(element, session, tracker, session.end_ms)
+            else:
+                tracker.defer_remainder(Duration(_IDLE_S))
+            return
+        yield from self._paced(element, read)
+        if not tracker.try_claim(Stretch(read.position)):
+            return
+        stamp = _timestamp(session.watermark_ms)
+        yield from self._sent(element, session, read, stamp)
+        _raise_watermark(estimator, stamp)
+        tracker.defer_remainder(Duration(0))
+
+    def _session(self, config: SourceConfig, position: Position) -> Session:
+        """Go on with the running reader if it stands where the restriction does, else open one there."""
+        session = self._sessions.get(config.reader)
+        if session is not None and session.position == position:
+            return session
+        if session is not None:
+            session.close()
+        intake = Intake(compile_gate(config.currency), config.bounds)
+        session = Session(config.open_reader, position, intake, config.bounds, config.between_ms)
+        self._sessions[config.reader] = session
+        return session
+
+    def _paced(self, config: SourceConfig, read: Read) -> Iterator[Any]:
+        """Hold a block back until it is due at `speed` times real time."""
+        if config.speed and read.taken.admitted.num_rows:
+            first = read.taken.admitted["event_time"][0].value
+            began_s, began_ms = self._begun.setdefault(config.reader, (time.monotonic(), first))
+            due_s = began_s + (first - began_ms) / 1000 / config.speed
+            while (wait_s := due_s - time.monotonic()) > 0 and not _stopping(config):
+                time.sleep(min(wait_s, _PACE_STEP_S))
+        yield from ()
+
+    def _sent(self, config: SourceConfig, session: Session, read: Read, stamp: Timestamp) -> Iterator[Any]:
+        progress = _progress(config, read.position, session.watermark_ms)
+        if config.job:
+            checkpoints.of(config.job).sent(config.reader, read.position, read.taken)
+        if read.taken.refused.num_rows:
+            letters = (0, Piece(progress, (read.taken.refused,)))
+            yield beam.pvalue.TaggedOutput("dead", TimestampedValue(letters, stamp))
+        urgent = read.block.drained or bool(config.speed)
+        for _, keyed in sent("", (read.taken.admitted,), ID_HASH, config.shards, progress, urgent):
+            yield TimestampedValue(keyed, stamp)
+
+    def _end(self, config: SourceConfig, session: Session, tracker: Any, watermark_ms: int) -> Iterator[Any]:
+        """Tell everyone that nothing more comes, so that all is learned and published."""
+        position = Position(session.position.places, session.position.sequence + 1)
+        if not tracker.try_claim(Stretch(position, done=True)):
+            return
+        progress = _progress(config, position, watermark_ms)
+        if config.job:
+            checkpoints.of(config.job).sent(config.reader, position, None)
+        for _, keyed in sent("", (_no_rows(),), ID_HASH, config.shards, progress, urgent=True):
+            yield TimestampedValue(keyed, _timestamp(watermark_ms))
+
+
+def _progress(config: SourceConfig, position: Position, watermark_ms: int) -> Progress:
+    """Number a piece: by the job's own count on one machine, by the reader's elsewhere."""
+    sequence = checkpoints.of(config.job).next_sequence() if config.job else position.sequence
+    return Progress(config.reader, config.readers, sequence, watermark_ms)
+
+
+def _no_rows() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema=ADMITTED_SCHEMA)
+
+
+def _stopping(config: SourceConfig) -> bool:
+    return bool(config.job) and checkpoints.of(config.job or "").stopping
+
+
+def _timestamp(watermark_ms: int) -> Timestamp:
+    if watermark_ms <= BEFORE_ALL_MS:
+        return MIN_TIMESTAMP
+    return min(Timestamp(micros=watermark_ms * 1000), MAX_TIMESTAMP)
+
+
+def _raise_watermark(estimator: Any, stamp: Timestamp) -> None:
+    """Raise Beam's watermark; it must never go back."""
+    current = estimator.current_watermark()
+    estimator.set_watermark(stamp if current is None else max(current, stamp))
+
+
+class ReadEvents(beam.PTransform):
+    """Read sources into pieces keyed by shard of event id; dead letters come as output `dead`."""
+
+    def __init__(self, configs: list[SourceConfig]) -> None:
+        super().__init__()
+        self._configs = configs
+
+    def expand(self, pipeline: Any) -> Any:
+        """Apply one splittable step to all readers."""
+        read = beam.ParDo(_ReadDoFn()).with_output_types(Keyed)
+        sources = pipeline | "Sources" >> beam.Create(self._configs, reshuffle=False)
+        return typed(sources | "Read" >> read.with_outputs("dead", main="events"), ("dead", "events"))

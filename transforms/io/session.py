@@ -1,0 +1,104 @@
+"""One reader's running state: blocks decoded and judged ahead on a second thread, places, watermark."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.codecs.jsonl import Decoded
+from transforms.intake import Intake, Taken, TimeBounds
+from transforms.io.blocks import Block, Place, Reader
+from transforms.pieces import BEFORE_ALL_MS
+
+_PATIENCE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a reader has got: a place a partition, and how many pieces it has sent."""
+
+    places: dict[str, Place] = field(default_factory=dict)
+    sequence: int = 0
+
+
+class Read(NamedTuple):
+    """One block after intake, and the position once it has been sent."""
+
+    block: Block
+    taken: Taken
+    position: Position
+
+
+class Session:
+    """Reads ahead by one block; decoding and judging overlap with what the pipeline does."""
+
+    def __init__(
+        self, open_reader: Callable[[dict[str, Place]], Reader], position: Position, intake: Intake, bounds: TimeBounds,
+        between: tuple[int | None, int | None] = (None, None),
+    ) -> None:  # fmt: skip
+        self.position, self._intake, self._bounds, self._between = position, intake, bounds, between
+        self._reader = open_reader(dict(position.places))
+        self._places = dict(position.places)
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="intake")
+        self._next: Future[Read | None] = self._ahead.submit(self._read)
+
+    def _read(self) -> Read | None:
+        block = self._reader.read()
+        if block is None:
+            return None
+        place = self._places.get(block.partition, Place("0", BEFORE_ALL_MS))
+        taken = self._intake.take(self._within(block), place.highest_ms, block.ingested_at_ms)
+        self._places[block.partition] = Place(block.offset, taken.highest_ms, block.ended)
+        self._reader.advance(block.partition, taken.highest_ms)
+        return Read(block, taken, Position(dict(self._places)))
+
+    def _within(self, block: Block) -> Decoded:
+        """Leave out events before `--from` or from `--to` on; those without a time are for the gate."""
+        first, last = self._between
+        if first is None and last is None:
+            return block.decoded
+        times = block.decoded.events["event_time"].view(pa.int64())
+        known = times.is_valid().to_numpy(zero_copy_only=False)
+        values = times.fill_null(0).to_numpy()
+        outside = known & ((values < (first or -(2**62))) | (values >= (last if last is not None else 2**62)))
+        return block.decoded.select(np.flatnonzero(~outside))
+
+    def next(self) -> Read | None:
+        """Return the next block, None where there is none yet."""
+        try:
+            read = self._next.result(_PATIENCE_S)
+        except NotYet:
+            return None
+        if not (read is None and self._reader.finished):
+            self._next = self._ahead.submit(self._read)
+        if read is None:
+            return None
+        self.position = Position(read.position.places, self.position.sequence + 1)
+        return read._replace(position=self.position)
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything was read and handed on."""
+        return self._reader.finished and self._next.done() and self._next.result() is None
+
+    @property
+    def watermark_ms(self) -> int:
+        """The least watermark of the partitions handed on that have not ended; of all, where every one has."""
+        places = self.position.places.values()
+        going = [place.highest_ms for place in places if not place.ended] or [p.highest_ms for p in places]
+        least = min(going, default=BEFORE_ALL_MS)
+        return least - self._bounds.max_out_of_orderness_ms if least > BEFORE_ALL_MS else BEFORE_ALL_MS
+
+    @property
+    def end_ms(self) -> int:
+        """The watermark once everything bounded has been read: just past the last event."""
+        return max((place.highest_ms for place in self.position.places.values()), default=BEFORE_ALL_MS) + 1
+
+    def close(self) -> None:
+        """Stop reading ahead and close the reader."""
+        self._ahead.shutdown(wait=True, cancel_futures=True)
+        self._reader.close()

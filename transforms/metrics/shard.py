@@ -1,0 +1,104 @@
+"""One shard of figures in the pipeline: partial sums in, absolute cells to the publisher."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from schemas.keys import Version, attribution_key, metric_key, pack_version, touch_key, window_index_key
+from schemas.metrics import (
+    ATTRIBUTION_COUNTS,
+    ATTRIBUTION_WINDOWS,
+    EVENT_TIME_COUNTS,
+    MODELS,
+    ORDER_TIME_COUNTS,
+    SCOPES,
+    TOUCH_COUNTS,
+)
+from transforms.metrics.cells import CellTable, Published
+from transforms.pacing import Pace
+from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, Alignment, LowWatermark, Piece
+from transforms.publish import PublisherFactory
+from transforms.shards import Output
+
+_FIELDS_A_WRITE: Final = 1000
+
+
+class CellShard:
+    """Merges partial sums of all families; publishes when everyone has told of the same piece and it is due."""
+
+    def __init__(
+        self,
+        key: int,
+        shards: int,
+        timezone: str,
+        lateness_ms: int,
+        order_horizon_ms: int,
+        open_publisher: PublisherFactory,
+        namespace: str,
+        pace: Callable[[], Pace],
+    ) -> None:
+        long_ms = 2 * order_horizon_ms + lateness_ms
+        self._tables = {
+            "e": CellTable("e", len(EVENT_TIME_COUNTS), timezone, lateness_ms),
+            "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
+            "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
+            "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
+        }
+        self._key, self._namespace = key, namespace
+        self._low, self._alignment = LowWatermark(), Alignment(comparable=shards == 1)
+        self._publisher, self._pace, self._muted, self._absorbed = open_publisher(), pace(), False, 0
+        self._windows: set[tuple[str, int]] = set()
+
+    def absorb(self, piece: Piece) -> Iterator[Output]:
+        """Merge one piece's partial sums."""
+        watermark = self._low.observe(piece.progress)
+        for batch in piece.batches:
+            self._tables[batch.schema.names[-1]].merge(batch)
+            self._absorbed += batch.num_rows
+        aligned = self._alignment.observe(piece.progress)
+        if aligned and not self._muted and self._pace.is_due(piece.urgent):
+            self.publish(watermark)
+        yield from ()
+
+    def publish(self, watermark: int) -> None:
+        """Write every changed cell, then drop those that can no longer change."""
+        version = pack_version(Version(self._publisher.epoch(), max(watermark, 0), self._absorbed))
+        for family, table in self._tables.items():
+            for change in table.take_dirty(version):
+                self._write(self._key_of(family, change), change)
+        if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
+            self._publisher.progress({"watermark_ms": watermark, "as_of_ms": watermark})
+        self._publisher.flush()
+        if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
+            for table in self._tables.values():
+                table.evict(watermark)
+
+    def _write(self, key: str, change: Published) -> None:
+        if (change.window, change.start_ms) not in self._windows:
+            self._windows.add((change.window, change.start_ms))
+            self._publisher.add_windows(window_index_key(self._namespace, change.window), [change.start_ms])
+        for begin in range(0, len(change.fields), _FIELDS_A_WRITE):
+            end = begin + _FIELDS_A_WRITE
+            self._publisher.set_newer(key, change.fields[begin:end], change.values[begin:end])
+
+    def _key_of(self, family: str, change: Published) -> str:
+        window, start_ms = change.window, change.start_ms
+        if family == "a":
+            return attribution_key(self._namespace, MODELS[change.group], ATTRIBUTION_WINDOWS[0], window, start_ms)
+        if family == "t":
+            return touch_key(self._namespace, window, start_ms)
+        return metric_key(self._namespace, family, SCOPES[change.group], window, start_ms)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything held, for a snapshot."""
+        tables = {family: table.state() for family, table in self._tables.items()}
+        return {"tables": tables, "low": self._low, "alignment": self._alignment, "absorbed": self._absorbed}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take an earlier `state()`; every cell held is published again."""
+        for family, table in self._tables.items():
+            table.load(state["tables"][family])
+        self._low, self._alignment, self._absorbed = state["low"], state["alignment"], state["absorbed"]
+
+    def mute(self, muted: bool) -> None:
+        """While muted, absorb without publishing."""
+        self._muted = muted

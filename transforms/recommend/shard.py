@@ -1,0 +1,90 @@
+"""The learner in the pipeline: interactions in order of event time, learned once, published at its pace.
+
+Events are held until the watermark has passed them and are then learned sorted by (time, event id), so the
+model is the same whatever the order of arrival, the batches, the runner or the crashes in between.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from online_models.recommender import Recommender
+from schemas.keys import Version, model_key, pack_version, recommender_key
+from transforms.pacing import Pace
+from transforms.pieces import LowWatermark, Piece
+from transforms.publish import PublisherFactory
+from transforms.shards import Output
+
+
+class LearnerShard:
+    """The one learner of a job."""
+
+    def __init__(
+        self, open_publisher: PublisherFactory, namespace: str, pace: Callable[[], Pace]
+    ) -> None:
+        self._model, self._low, self._waiting = Recommender(), LowWatermark(), list[pa.RecordBatch]()
+        self._publisher, self._namespace, self._pace, self._muted = open_publisher(), namespace, pace(), False
+        self._learned = 0
+
+    def absorb(self, piece: Piece) -> Iterator[Output]:
+        """Hold the new interactions, learn what the watermark has passed."""
+        watermark = self._low.observe(piece.progress)
+        if piece.batch.num_rows:
+            self._waiting.append(piece.batch)
+        self._learn(watermark)
+        if not self._muted and self._pace.is_due(piece.urgent):
+            self._publish(watermark)
+        yield from ()
+
+    def _learn(self, watermark: int) -> None:
+        if not self._waiting:
+            return
+        held = pa.concat_batches(self._waiting)
+        passed = held["event_time_ms"].to_numpy() < watermark
+        ready = held.filter(pa.array(passed))
+        self._waiting = [held.filter(pa.array(~passed))] if not passed.all() else []
+        if ready.num_rows:
+            order = ready.sort_by([("event_time_ms", "ascending"), ("event_id", "ascending")])
+            self._model.learn_many(order)
+            self._learned += ready.num_rows
+
+    def _publish(self, watermark: int) -> None:
+        updates = self._model.take_updates()
+        version = pack_version(Version(self._publisher.epoch(), max(watermark, 0), self._learned))
+        self._write(model_key(self._namespace), {"model": version + updates.model})
+        for kind, rows in (("i", updates.items), ("u", updates.users)):
+            buckets: dict[str, dict[str, bytes]] = {}
+            for identifier, value in rows.items():
+                key = recommender_key(self._namespace, kind, identifier)
+                buckets.setdefault(key, {})[identifier] = version + value
+            for key, fields in buckets.items():
+                self._write(key, fields)
+        self._publisher.flush()
+
+    def _write(self, key: str, values: dict[str, bytes]) -> None:
+        fields = list(values)
+        for begin in range(0, len(fields), 500):
+            part = fields[begin : begin + 500]
+            self._publisher.set_newer(key, part, [values[field] for field in part])
+
+    def state(self) -> dict[str, Any]:
+        """Return everything held, for a snapshot."""
+        waiting = [batch.to_pydict() for batch in self._waiting]
+        return {"model": self._model.to_bytes(), "low": self._low, "waiting": waiting, "learned": self._learned}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take the content of an earlier `state()`."""
+        self._model = Recommender.from_bytes(state["model"])
+        self._low, self._learned = state["low"], state["learned"]
+        self._waiting = [pa.RecordBatch.from_pydict(columns, schema=_SCHEMA) for columns in state["waiting"]]
+
+    def mute(self, muted: bool) -> None:
+        """While muted, absorb without publishing."""
+        self._muted = muted
+
+
+_SCHEMA = pa.schema(
+    [("event_time_ms", pa.int64()), ("event_id", pa.string()), ("user_id", pa.string()),
+     ("item_id", pa.string()), ("session_id", pa.string()), ("kind", pa.int8())]
+)  # fmt: skip

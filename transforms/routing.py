@@ -1,0 +1,44 @@
+"""Split a step's output over the shards of the next step, by the hash of the id that its state is keyed by.
+
+>>> batch = pa.record_batch({"id": ["a", "b", "a"], "x": [1, 2, 3]})
+>>> parts = [part for _, part in split(batch, "id", 2)]
+>>> sum(part.num_rows for part in parts), len(parts)
+(3, 2)
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from transforms.pieces import Piece, Progress
+from transforms.shards import Output
+from transforms.state.hashing import Hashes, hash_text
+
+_SHARD_SHIFT: Final = np.uint64(32)
+"""Shards are chosen by other bits than the slots of the hash tables inside them."""
+
+
+def split(batch: pa.RecordBatch, key: str, shards: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yield every shard with its rows, in order; empty ones too, since each must hear of progress."""
+    if shards == 1:
+        yield 0, batch
+        return
+    chosen = (_hashes(batch, key) >> _SHARD_SHIFT) % np.uint64(shards)
+    for shard in range(shards):
+        yield shard, batch.filter(pa.array(chosen == shard))
+
+
+def _hashes(batch: pa.RecordBatch, key: str) -> Hashes:
+    column = batch[key]
+    return hash_text(column) if pa.types.is_string(column.type) else column.to_numpy()
+
+
+def sent(
+    output: str, batches: tuple[pa.RecordBatch, ...], key: str, shards: int, progress: Progress, urgent: bool
+) -> Iterator[Output]:
+    """Yield one piece a shard with its part of every batch."""
+    parts = [dict(split(batch, key, shards)) for batch in batches]
+    for shard in range(shards):
+        yield output, (shard, Piece(progress, tuple(part[shard] for part in parts), urgent))

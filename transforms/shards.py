@@ -1,0 +1,142 @@
+"""Keyed state on every runner: a `Shard` keeps columns in memory, and its durable state is where it is told.
+
+On a cluster the durable state is Beam state: each piece absorbed is appended to a bag with a version, now
+and then compacted to a snapshot; memory is rebuilt whenever its version differs from Beam's, as after a
+crash. On one machine the runner's own state dies with the process, so shards register with a local
+checkpoint instead (`transforms.checkpoints`), and Beam's bag stays empty.
+"""
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Protocol
+
+import apache_beam as beam
+from apache_beam.coders import BytesCoder, VarIntCoder
+from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+
+from transforms import checkpoints
+from transforms.pieces import Keyed, Piece, PieceCoder
+
+Output = tuple[str, Keyed]
+"""A named output and what goes there."""
+
+COMPACT_AFTER_BYTES: Final = 64 << 20
+_PIECE: Final = b"p"
+_SNAPSHOT: Final = b"s"
+_CODER: Final = PieceCoder()
+
+
+class Shard(Protocol):
+    """State of one key: absorbs pieces in order, the same outputs for the same pieces."""
+
+    def absorb(self, piece: Piece) -> Iterable[Output]:
+        """Take one piece and return what follows from it; may also publish."""
+
+    def state(self) -> dict[str, Any]:
+        """Return everything held; must pickle."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take the content of an earlier `state()`."""
+
+    def mute(self, muted: bool) -> None:
+        """While muted, absorb without publishing: the pieces were absorbed before."""
+
+
+ShardFactory = Callable[[int], Shard]
+
+
+class _Held:
+    """One shard in memory with the version of durable state that it stands for."""
+
+    def __init__(self, shard: Shard) -> None:
+        self.shard, self.version, self.logged_bytes = shard, 0, 0
+
+
+class _ShardDoFn(beam.DoFn):
+    """Routes pieces to their shard and keeps its durable state."""
+
+    LOG = BagStateSpec("log", BytesCoder())
+    VERSION = ReadModifyWriteStateSpec("version", VarIntCoder())
+
+    def __init__(self, name: str, factory: ShardFactory, job: str | None) -> None:
+        self._name, self._factory, self._job = name, factory, job
+
+    def setup(self) -> None:
+        self._held: dict[int, _Held] = {}
+
+    def process(
+        self,
+        element: Keyed,
+        log: Any = beam.DoFn.StateParam(LOG),
+        version: Any = beam.DoFn.StateParam(VERSION),
+    ) -> Iterator[Any]:
+        key, piece = element
+        held = self._local(key) if self._job else self._rebuilt(key, log, version)
+        for tag, output in held.shard.absorb(piece):
+            yield beam.pvalue.TaggedOutput(tag, output)
+        if not self._job:
+            self._log(held, piece, log, version)
+        else:
+            checkpoints.of(self._job).passed(f"{self._name}-{key}", piece.progress)
+
+    def _local(self, key: int) -> _Held:
+        held = self._held.get(key)
+        if held is None:
+            held = self._held[key] = _Held(self._factory(key))
+            checkpoints.of(self._job or "").register(f"{self._name}-{key}", held.shard)
+        return held
+
+    def _rebuilt(self, key: int, log: Any, version: Any) -> _Held:
+        durable = version.read() or 0
+        held = self._held.get(key)
+        if held is None or held.version != durable:
+            held = self._held[key] = _Held(self._factory(key))
+            held.shard.mute(True)
+            for entry in log.read():
+                self._replay(held, entry)
+            held.shard.mute(False)
+            held.version = durable
+        return held
+
+    def _replay(self, held: _Held, entry: bytes) -> None:
+        held.logged_bytes += len(entry)
+        if entry[:1] == _SNAPSHOT:
+            held.shard.load(pickle.loads(entry[1:]))
+        else:
+            for _ in held.shard.absorb(_CODER.decode(entry[1:])):
+                pass
+
+    def _log(self, held: _Held, piece: Piece, log: Any, version: Any) -> None:
+        entry = _PIECE + _CODER.encode(piece)
+        held.logged_bytes += len(entry)
+        if held.logged_bytes > COMPACT_AFTER_BYTES:
+            entry = _SNAPSHOT + pickle.dumps(held.shard.state(), protocol=5)
+            held.logged_bytes = 0
+            log.clear()
+        log.add(entry)
+        held.version += 1
+        version.write(held.version)
+
+
+class Sharded(beam.PTransform):
+    """Run one kind of shard over keyed pieces; returns a collection an output, by name.
+
+    `job` names the local checkpoint that keeps the state, None where Beam state does.
+    """
+
+    def __init__(self, name: str, factory: ShardFactory, outputs: tuple[str, ...], job: str | None) -> None:
+        super().__init__(name)
+        self._name, self._factory, self._outputs, self._job = name, factory, outputs, job
+
+    def expand(self, pieces: beam.PCollection[Keyed]) -> Any:
+        """Apply the stateful step; every output is keyed pieces again."""
+        step = beam.ParDo(_ShardDoFn(self._name, self._factory, self._job)).with_output_types(Keyed)
+        return typed(pieces | "Keep" >> step.with_outputs(*self._outputs), self._outputs)
+
+
+def typed(outputs: Any, names: tuple[str, ...]) -> Any:
+    """Declare every named output as keyed pieces: Beam infers types for the main output only."""
+    for name in names:
+        outputs[name].element_type = convert_to_beam_type(Keyed)
+    return outputs
