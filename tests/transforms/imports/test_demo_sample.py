@@ -31,10 +31,11 @@ def test_the_sample_is_attributed_where_it_lies_and_in_the_notice() -> None:
 
 def test_the_readme_states_the_sample_s_figures() -> None:
     figures = duckdb.execute(
-        f"""
-        SELECT format('{:,} | {:,} | £{:,.2f}', count(*), count(DISTINCT order_id), sum(amount_minor) / 100.0)
-        FROM '{SAMPLE}' GROUP BY order_status
         """
+        SELECT format('{:,} | {:,} | £{:,.2f}', count(*), count(DISTINCT order_id), sum(amount_minor) / 100.0)
+        FROM read_parquet($file) GROUP BY order_status
+        """,
+        {"file": str(SAMPLE)},
     ).fetchall()
     text = (DEMO / "README.md").read_text(encoding="utf-8")
     assert len(figures) == 2

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reading_imports import Import
 
 from schemas.errors import SourceError, UsageError
@@ -179,6 +181,38 @@ def test_a_truncated_download_is_said_so(name: str, tmp_path: Path) -> None:
     packed.write_bytes(gzip.compress(file.read_bytes())[:-12])
     with pytest.raises(SourceError, match=r"cannot be read to its end .* fetch the file again"):
         import_dataset(name, packed, tmp_path / "out")
+
+
+FIELDS = st.sampled_from(
+    [b"1", b"10", b"1506826828020", b"", b'"', b'"a,b"', b'"a', b"x", b"\xff\xfe", b"\x00", b"-1"]
+)
+LINES = st.lists(st.lists(FIELDS, min_size=1, max_size=5).map(b",".join), max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LINES)
+def test_every_row_is_an_event_or_a_dead_letter(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    file = folder / "clicks_hour_000.csv"
+    file.write_bytes(b"user_id,session_id,click_article_id,click_timestamp\n" + b"\n".join(lines))
+    report = import_dataset("globo", file, folder / "out")
+    letters = pq.read_table(folder / "out" / "deadletters.parquet").column("raw").to_pylist()
+    assert sum(read.rows for read in report.files) == report.events + len(letters)
+    # No source line is lost: each well-formed one is an event, each other one lies among the dead letters.
+    plain = [line for line in lines if b'"' not in line and line.strip()]
+    well_formed = [line for line in plain if _is_click(line.split(b","))]
+    if len(plain) == len([line for line in lines if line.strip()]):
+        assert report.events == len(well_formed)
+        assert sorted(letters) == sorted(line for line in plain if line not in well_formed)
+
+
+def _is_click(fields: list[bytes]) -> bool:
+    if len(fields) != 4:
+        return False
+    user, _, item, time = (field.strip() for field in fields)
+    return bool(user) and bool(item) and time.isdigit()
 
 
 def test_progress_counts_rows(tmp_path: Path) -> None:
