@@ -19,20 +19,15 @@ import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from operator import add
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+from hand_attribution import CLICK_WINDOW_MS, Attribution, Event, Line
+from hand_counts import DAY_MS, HOUR_MS, MINUTE_MS, Cells, Counts, Increments
 
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 86_400_000
-TIMEZONE_MS: Final = 8 * HOUR_MS  # Asia/Shanghai
 OUT_OF_ORDER_MS: Final = 30_000
 LATENESS_MS: Final = HOUR_MS
-CLICK_WINDOW_MS: Final = 7 * DAY_MS
-VIEW_WINDOW_MS: Final = DAY_MS
 WRITE_EVERY_S: Final = 0.5
 
 SCOPES: Final = ("platform", "room", "session", "creator", "item", "traffic_source")
@@ -43,17 +38,12 @@ COUNTS: Final = (
 )  # fmt: skip
 (ENTRIES, IMPRESSIONS, CLICKS, FOLLOWS, PLACED, PAID, CANCELLED, UNITS, GMV_PLACED, GMV_PAID, REFUNDS,
  REFUNDS_BY_ORDER, DWELL) = range(len(COUNTS))  # fmt: skip
-CHANNELS: Final = ("coupon", "ad_plan", "campaign", "traffic_source")
 ORDERS_OF: Final = {"placed": PLACED, "paid": PAID, "cancelled": CANCELLED}
 
-Event = dict[str, Any]
-Cells = dict[str, list[int]]
-Increments = tuple[tuple[int, int], ...]
 # Views are entries and impressions together, so they need no count of their own.
 ONE_ENTRY: Final[Increments] = ((ENTRIES, 1),)
 ONE_IMPRESSION: Final[Increments] = ((IMPRESSIONS, 1),)
 ONE_CLICK: Final[Increments] = ((CLICKS, 1),)
-Line = tuple[str, str]
 Ids = tuple[str, ...]
 
 
@@ -76,169 +66,6 @@ class Duplicates:
         """Drop the hours that ended before a time."""
         for hour in [hour for hour in self._by_hour if (hour + 1) * HOUR_MS <= before_ms]:
             self._seen.difference_update(self._by_hour.pop(hour))
-
-
-class Counts:
-    """Counts by scope and id: per event only the minute's cells, the longer windows when they are written."""
-
-    def __init__(self, width: int, scopes: tuple[str, ...]) -> None:
-        self._width = width
-        self._scopes = scopes
-        self._fresh: dict[int, list[Cells]] = {}
-        self._kept: dict[tuple[str, str, int], Cells] = {}
-
-    def add(self, minute: int, ids: Iterable[str], increments: Increments) -> None:
-        """Add to one cell a scope."""
-        scopes = self._fresh.get(minute)
-        if scopes is None:
-            scopes = self._fresh[minute] = [{} for _ in self._scopes]
-        width = self._width
-        for cells, identity in zip(scopes, ids, strict=True):
-            try:
-                cell = cells[identity]
-            except KeyError:
-                cell = cells[identity] = [0] * width
-            for place, number in increments:
-                cell[place] += number
-
-    def add_one(self, minute: int, scope: int, identity: str, place: int, number: int) -> None:
-        """Add to one cell of one scope."""
-        scopes = self._fresh.setdefault(minute, [{} for _ in self._scopes])
-        scopes[scope].setdefault(identity, [0] * self._width)[place] += number
-
-    def roll_up(self) -> dict[tuple[str, str, int], Cells]:
-        """Add what is fresh to minute, hour, day and total; return the cells that changed."""
-        changed: defaultdict[tuple[str, str, int], Cells] = defaultdict(dict)
-        for minute, scopes in self._fresh.items():
-            start = minute * MINUTE_MS
-            windows = (("minute", start), ("hour", start - start % HOUR_MS),
-                       ("day", start - (start + TIMEZONE_MS) % DAY_MS), ("total", 0))  # fmt: skip
-            for scope, cells in zip(self._scopes, scopes, strict=True):
-                for window, begins in windows:
-                    key = (scope, window, begins)
-                    _add_cells(self._kept.setdefault(key, {}), cells, changed[key])
-        self._fresh = {}
-        return changed
-
-    def total(self, scope: str) -> Cells:
-        """Return a scope's counts over all time, as of the last roll-up."""
-        return self._kept.get((scope, "total", 0), {})
-
-
-def _add_cells(kept: Cells, fresh: Cells, changed: Cells) -> None:
-    for identity, cell in fresh.items():
-        before = kept.get(identity)
-        changed[identity] = kept[identity] = cell[:] if before is None else [*map(add, before, cell)]
-
-
-class Attribution:
-    """Last-touch and linear credit, 7 days of clicks and 1 day of views, exact under refunds."""
-
-    def __init__(self) -> None:
-        self.counts = Counts(2, ("credit",))
-        self._touches: defaultdict[str, list[tuple[int, str, bool, str, str, str]]] = defaultdict(list)
-        self._waiting: list[tuple[int, str, Event]] = []
-        self._lines: dict[Line, _Credited] = {}
-        self._early_refunds: defaultdict[Line, int] = defaultdict(int)
-        self._names: dict[str, str] = {}
-        self._channels: dict[tuple[Any, ...], str] = {}
-
-    def touch(self, event: Event, time_ms: int, is_click: bool) -> None:
-        """Remember a view or click; strings that repeat are kept once."""
-        get, name = event.get, self._names.setdefault
-        session, item = get("session_id") or "", get("item_id") or ""
-        self._touches[event["user_id"]].append(
-            (
-                time_ms,
-                event["event_id"],
-                is_click,
-                name(session, session),
-                name(item, item),
-                self._channel(event),
-            )
-        )
-
-    def paid(self, event: Event, time_ms: int) -> None:
-        """Hold a paid line until no earlier touch can come any more."""
-        heapq.heappush(self._waiting, (time_ms, event["event_id"], event))
-
-    def refunded(self, event: Event) -> None:
-        """Take credit back from whom it was given."""
-        line = (event["order_id"], event["item_id"])
-        credited = self._lines.get(line)
-        if credited is None:
-            self._early_refunds[line] += event["amount_minor"]
-        else:
-            credited.refund(event["amount_minor"], self.counts)
-
-    def settle(self, watermark_ms: int) -> None:
-        """Credit the paid lines that the watermark has passed."""
-        waiting = self._waiting
-        while waiting and waiting[0][0] <= watermark_ms:
-            time_ms, _, event = heapq.heappop(waiting)
-            line = (event["order_id"], event["item_id"])
-            credited = _Credited(self._eligible(event, time_ms), event["amount_minor"], time_ms // MINUTE_MS)
-            self._lines[line] = credited
-            credited.book(self.counts)
-            if line in self._early_refunds:
-                credited.refund(self._early_refunds.pop(line), self.counts)
-
-    def forget(self, before_ms: int) -> None:
-        """Drop the touches that are older than the longest window."""
-        for user, touches in list(self._touches.items()):
-            if touches[0][0] < before_ms:
-                self._touches[user] = [touch for touch in touches if touch[0] >= before_ms]
-                if not self._touches[user]:
-                    del self._touches[user]
-
-    def _channel(self, event: Event) -> str:
-        get = event.get
-        key = (get("coupon_id"), get("ad_plan_id"), get("campaign_id"), get("traffic_source"))
-        channel = self._channels.get(key)
-        if channel is None:
-            named = zip(CHANNELS, key, strict=True)
-            found = next(
-                ((kind, identity) for kind, identity in named if identity), ("traffic_source", "none")
-            )
-            channel = self._channels[key] = ":".join(found)
-        return channel
-
-    def _eligible(self, event: Event, paid_ms: int) -> list[str]:
-        session, item = event.get("session_id") or "", event["item_id"]
-        clicks_from, views_from = paid_ms - CLICK_WINDOW_MS, paid_ms - VIEW_WINDOW_MS
-        found = [
-            touch for touch in self._touches.get(event["user_id"], ())
-            if touch[0] <= paid_ms and touch[0] >= (clicks_from if touch[2] else views_from)
-            and (touch[4] == item or (session and touch[3] == session))
-        ]  # fmt: skip
-        found.sort()
-        return [touch[5] for touch in found]
-
-
-class _Credited:
-    """One order line, the channels that led to it, and the credit that each model gave them."""
-
-    __slots__ = ("_booked", "_channels", "_minute", "_net")
-
-    def __init__(self, channels: list[str], net: int, minute: int) -> None:
-        self._channels = channels or ["traffic_source:direct"]
-        self._net = net
-        self._minute = minute
-        self._booked: list[tuple[str, int, int]] = []
-
-    def book(self, counts: Counts) -> None:
-        channels, net = self._channels, self._net
-        share, rest = divmod(net, len(channels))
-        booked = [(channels[-1], 0, net)]
-        booked += [(channel, 1, share + (place < rest)) for place, channel in enumerate(channels)]
-        for sign, entries in ((-1, self._booked), (1, booked)):
-            for channel, model, credit in entries:
-                counts.add_one(self._minute, 0, channel, model, sign * credit)
-        self._booked = booked
-
-    def refund(self, amount: int, counts: Counts) -> None:
-        self._net = max(0, self._net - amount)
-        self.book(counts)
 
 
 class Transitions:
