@@ -1,0 +1,50 @@
+# Each verb sets up what it needs first. ARGS passes arguments on: make demo ARGS=--no-serve
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+EVENTS ?= 1000000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench lock clean
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+setup: $(READY) ## put everything into .venv; leaves the command at .venv/bin/interestream
+
+# The lock file is complete, so nothing is resolved again (--no-deps), and what it leaves out stays out.
+$(READY): setup.py pyproject.toml requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+demo: $(READY) ## replay a real shop's month into an embedded Redis and show the results
+	$(BIN)/interestream demo $(ARGS)
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## check format, style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## bring all files to the format that lint asks for
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## measure a replay of EVENTS synthetic events
+	mkdir -p build/bench
+	$(BIN)/python benchmarks/generate_events.py --events $(EVENTS) --out build/bench/events.jsonl --rate 1000 --seed 1
+	$(BIN)/interestream replay build/bench/events.jsonl --data-dir build/bench/data --fresh --json
+
+lock: ## resolve requirements.txt anew from setup.py (needs uv)
+	uv pip compile setup.py --extra test --universal --python-version 3.11 --upgrade \
+	    --override requirements-overrides.txt --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --output-file requirements.txt
+
+clean: ## remove what the other verbs made
+	rm -rf .venv build dist .interestream *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
