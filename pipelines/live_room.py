@@ -1,10 +1,12 @@
 """The main pipeline.
 
-    sources ─ ReadEvents ─ Dedup ─┬─ touches ──────────┐
-                 │           │    ├─ orders ─ Orders ──┴─ Attribute ─┐
-                 │           │    ├─ figures ────────────┬───────────┴─ Figures ─→ Redis
-                 │           │    └─ interactions ─ Learn ─→ Redis   (Orders adds figures too)
-                 └─ refused ─┴─ KeepDeadLetters ─→ Redis
+    sources ─ ReadEvents ─ Dedup ─── Orders ─── Attribute ─── Figures ─→ Redis
+                 │           │ └ interactions ─ Learn ─→ Redis
+                 └ refused   └ refused ─→ Redis
+
+One chain, no joins: what a later step needs of an event (touches, partial sums) rides along in the same piece.
+So every step sees one source piece whole, and the Direct runner, which holds the branches of a Flatten back
+until the source ends, runs all of it as one fused stage.
 """
 
 import time
@@ -30,18 +32,18 @@ from transforms.shards import Sharded
 def build_live_room(pipeline: beam.Pipeline, sources: list[SourceConfig], options: LiveRoomOptions) -> None:
     """Compose the pipeline; step names are part of its state and never change."""
     read = pipeline | ReadEvents(sources)
-    new = read.events | Sharded(
-        "Dedup", partial(_dedup, options), ("touches", "orders", "cells", "learn", "dead"), options.job
-    )
-    orders = new.orders | Sharded("Orders", partial(_orders, options), ("lines", "cells"), options.job)
-    touched = (new.touches, orders.lines) | "TouchesAndLines" >> beam.Flatten()
-    credited = touched | Sharded("Attribute", partial(_attribute, options), ("cells",), options.job)
-    figures = (new.cells, orders.cells, credited.cells) | "AllFigures" >> beam.Flatten()
-    _ = figures | Sharded("Figures", partial(_figures, options), ("done",), options.job)
+    new = read.events | Sharded("Dedup", partial(_dedup, options), ("new", "learn", "dead"), options.job)
+    ordered = new.new | Sharded("Orders", partial(_orders, options), ("lines",), options.job)
+    credited = ordered.lines | Sharded("Attribute", partial(_attribute, options), ("figures",), options.job)
+    _ = credited.figures | Sharded("Figures", partial(_figures, options), ("done",), options.job)
     if options.recommender:
         _ = new.learn | Sharded("Learn", partial(_learn, options), ("done",), options.job)
-    refused = (read.dead, new.dead) | "AllDeadLetters" >> beam.Flatten()
-    _ = refused | KeepDeadLetters(options.open_publisher, options.namespace, options.job)
+    _ = read.dead | "KeepRefused" >> _dead_letters(options)
+    _ = new.dead | "KeepLate" >> _dead_letters(options)
+
+
+def _dead_letters(options: LiveRoomOptions) -> KeepDeadLetters:
+    return KeepDeadLetters(options.open_publisher, options.namespace, options.job)
 
 
 def _counter(job: str | None) -> Callable[[str, int], None]:
@@ -63,7 +65,7 @@ def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
 def _orders(options: LiveRoomOptions, key: int) -> OrderShard:
     return OrderShard(
         key, options.shards, options.order_horizon_ms, options.bounds.allowed_lateness_ms,
-        options.open_publisher, options.namespace,
+        options.open_publisher, options.namespace, _pace(options.publish_every_s),
     )  # fmt: skip
 
 
@@ -74,9 +76,9 @@ def _attribute(options: LiveRoomOptions, key: int) -> AttributionShard:
     )  # fmt: skip
 
 
-def _figures(options: LiveRoomOptions, key: int) -> CellShard:
+def _figures(options: LiveRoomOptions, key: int) -> CellShard:  # noqa: ARG001
     return CellShard(
-        key, options.shards, options.timezone, options.bounds.allowed_lateness_ms, options.order_horizon_ms,
+        options.timezone, options.bounds.allowed_lateness_ms, options.order_horizon_ms,
         options.open_publisher, options.namespace, _pace(options.publish_every_s),
     )  # fmt: skip
 

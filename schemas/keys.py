@@ -37,7 +37,7 @@ import msgspec
 
 NAMESPACE: Final = "is"
 US: Final = "\x1f"
-BUCKETS: Final = 1024
+BUCKETS: Final = 128
 
 _VERSION = struct.Struct(">IqQ")
 VERSION_BYTES: Final = _VERSION.size

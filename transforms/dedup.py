@@ -72,12 +72,13 @@ class DedupShard:
             self._count(name, number)
 
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: bool) -> Iterator[Output]:
-        """Send each later step its part of the events; every shard gets a piece, if an empty one."""
-        shards, merchants = self._routes.shards, self._routes.merchants
-        figures = (event_partials(events), touch_partials(events))
-        yield from sent("touches", (touches_of(events, merchants),), "user", shards, _of(progress, 2 * shards), urgent)
-        yield from sent("orders", (order_events(events, merchants),), "order_id", shards, progress, urgent)
-        yield from sent("cells", figures, "id", shards, _of(progress, 3 * shards), urgent)
+        """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
+        merchants = self._routes.merchants
+        batches = [
+            order_events(events, merchants), touches_of(events, merchants), event_partials(events), touch_partials(events),
+        ]  # fmt: skip
+        keys = ["order_id", "user", "id", "id"]
+        yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(events),), urgent))
 
@@ -99,10 +100,6 @@ class DedupShard:
 
     def mute(self, muted: bool) -> None:
         """Nothing is published here."""
-
-
-def _of(progress: Progress, senders: int) -> Progress:
-    return progress._replace(senders=senders)
 
 
 def _dead_letters(events: pa.RecordBatch, reason: str, rule: str, detail: str) -> pa.RecordBatch:

@@ -74,24 +74,6 @@ class LowWatermark:
         return min(self.heard.values()) if len(self.heard) == self.senders else BEFORE_ALL_MS
 
 
-@dataclass
-class Alignment:
-    """Whether all senders of a shard have told of the same piece, where their numbers can be compared.
-
-    They can where there is one shard of each step; then effects of one piece are handled together.
-    """
-
-    told: dict[int, int] = field(default_factory=dict)
-    comparable: bool = True
-
-    def observe(self, progress: Progress) -> bool:
-        """Take note of one piece; returns whether everyone has got as far."""
-        self.told[progress.sender] = progress.sequence
-        if not self.comparable:
-            return True
-        return len(self.told) == progress.senders and len(set(self.told.values())) == 1
-
-
 _HEADER = struct.Struct("<iiqqBB6x")
 
 

@@ -1,7 +1,9 @@
 """`Publisher`: where results go, as the steps of the pipeline see it; `transforms.io` has the Redis one."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
+
+_FIELDS_A_WRITE: Final = 500
 
 
 class Publisher(Protocol):
@@ -24,6 +26,26 @@ class Publisher(Protocol):
 
     def flush(self) -> None:
         """Send everything taken so far; waits and retries while the store is away."""
+
+
+class Grouped:
+    """Values waiting for their write, grouped by key: the fewer commands, the faster."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, dict[str, bytes]] = {}
+
+    def put(self, key: str, field: str, value: bytes) -> None:
+        """Hold a value; a later one for the same field replaces it."""
+        self._waiting.setdefault(key, {})[field] = value
+
+    def write_newer(self, publisher: Publisher) -> None:
+        """Hand everything held to the publisher, a bounded number of fields a command."""
+        for key, values in self._waiting.items():
+            fields = list(values)
+            for begin in range(0, len(fields), _FIELDS_A_WRITE):
+                part = fields[begin : begin + _FIELDS_A_WRITE]
+                publisher.set_newer(key, part, [values[field] for field in part])
+        self._waiting.clear()
 
 
 class PublisherFactory(Protocol):

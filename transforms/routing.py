@@ -6,7 +6,7 @@
 (3, 2)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -36,9 +36,9 @@ def _hashes(batch: pa.RecordBatch, key: str) -> Hashes:
 
 
 def sent(
-    output: str, batches: tuple[pa.RecordBatch, ...], key: str, shards: int, progress: Progress, urgent: bool
+    output: str, batches: Sequence[pa.RecordBatch], keys: Sequence[str], shards: int, progress: Progress, urgent: bool
 ) -> Iterator[Output]:
-    """Yield one piece a shard with its part of every batch."""
-    parts = [dict(split(batch, key, shards)) for batch in batches]
+    """Yield one piece a shard with its part of every batch, each split by its own key column."""
+    parts = [dict(split(batch, key, shards)) for batch, key in zip(batches, keys, strict=True)]
     for shard in range(shards):
         yield output, (shard, Piece(progress, tuple(part[shard] for part in parts), urgent))

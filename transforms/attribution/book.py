@@ -174,26 +174,26 @@ class CreditBook:
         line = self._line
         rows = np.flatnonzero(line["unpublished"])
         line["unpublished"][rows] = 0
-        counts, nets = line["pin_count"][rows].astype(np.int64), line["net"][rows]
-        shares = [kernels.shares_of(model, nets, counts).tolist() for model in range(kernels.MODELS)]
+        counts = line["pin_count"][rows].astype(np.int64)
+        shares = [kernels.shares_of(model, line["net"][rows], counts).tolist() for model in range(kernels.MODELS)]
+        times, nets, micros = (line[name][rows].tolist() for name in ("pay_time", "net", "micro"))
         orders, items = self._order_ids.take(rows).to_pylist(), self._item_ids.take(rows).to_pylist()
-        pairs = [tuple(name.split(US, 1)) for name in self._channel_names]
-        at = 0
-        for i, row in enumerate(rows.tolist()):
-            count = max(int(counts[i]), 1)
-            touches = self._touches(int(line["pin_start"][row]), int(counts[i]), pairs)
-            credited = {model: shares[m][at : at + count] for m, model in enumerate(MODELS)}
-            record = CreditRecord(
-                int(line["pay_time"][row]), int(nets[i]), int(line["micro"][row]), touches, credited
+        touches = self._touches(_ranges(line["pin_start"][rows], counts))
+        direct = [(None, *self._channel_names[self._direct].split(US, 1))]
+        held, at = np.cumsum(counts) - counts, 0
+        for i, (count, first) in enumerate(zip(counts.tolist(), held.tolist(), strict=True)):
+            shown = max(count, 1)
+            credited = {model: shares[m][at : at + shown] for m, model in enumerate(MODELS)}
+            at += shown
+            yield orders[i], items[i], CreditRecord(
+                times[i], nets[i], micros[i], touches[first : first + count] if count else direct, credited
             )
-            at += count
-            yield orders[i], items[i], record
 
-    def _touches(self, start: int, count: int, pairs: list[Any]) -> list[Any]:
-        if not count:
-            return [(None, *pairs[self._direct])]
-        channels = self._pin_channel["channel"]
-        return [(self._pin_ids[k], *pairs[channels[k]]) for k in range(start, start + count)]
+    def _touches(self, pins: Array) -> list[Any]:
+        channels = self._pin_channel["channel"][pins].tolist()
+        pairs = [name.split(US, 1) for name in self._channel_names]
+        ids = self._pin_ids.take(pins).to_pylist()
+        return [(touch, *pairs[channel]) for touch, channel in zip(ids, channels, strict=True)]
 
     def forget(self, watermark_ms: int) -> None:
         """Forget touches and lines that nothing acceptable can still need; `watermark_ms` less the lateness."""

@@ -174,7 +174,7 @@ class _ReadDoFn(beam.DoFn):
             letters = (0, Piece(progress, (read.taken.refused,)))
             yield beam.pvalue.TaggedOutput("dead", TimestampedValue(letters, stamp))
         urgent = read.block.drained or bool(config.speed)
-        for _, keyed in sent("", (read.taken.admitted,), ID_HASH, config.shards, progress, urgent):
+        for _, keyed in sent("", [read.taken.admitted], [ID_HASH], config.shards, progress, urgent):
             yield TimestampedValue(keyed, stamp)
 
     def _end(self, config: SourceConfig, session: Session, tracker: Any, watermark_ms: int) -> Iterator[Any]:
@@ -185,7 +185,7 @@ class _ReadDoFn(beam.DoFn):
         progress = _progress(config, position, watermark_ms)
         if config.job:
             checkpoints.of(config.job).sent(config.reader, position, None)
-        for _, keyed in sent("", (_no_rows(),), ID_HASH, config.shards, progress, urgent=True):
+        for _, keyed in sent("", [_no_rows()], [ID_HASH], config.shards, progress, urgent=True):
             yield TimestampedValue(keyed, _timestamp(watermark_ms))
 
 

@@ -4,14 +4,17 @@ Commands are collected and sent in one pipeline a flush. All of them are idempot
 connection the whole flush is simply sent again.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
+import hiredis
 import redis
-from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, TimeoutError
+from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ResponseError, TimeoutError
 
 from schemas.errors import StoreError
 from schemas.keys import SET_NEWER, progress_key
@@ -23,6 +26,7 @@ _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 2.0
 _PATIENCE_S: Final = 600.0
 _FLUSH_FIELDS: Final = 20_000
+_SEND_BYTES: Final = 1 << 20
 
 _REVIVERS: dict[str, Callable[[], None]] = {}
 
@@ -55,7 +59,7 @@ class RedisPublisher:
     def __init__(self, config: RedisPublishers) -> None:
         self._config = config
         self._redis = redis.Redis.from_url(config.url, socket_timeout=30.0, socket_connect_timeout=5.0)
-        self._commands: list[tuple[Any, ...]] = []
+        self._commands: list[bytes] = []
         self._fields = 0
         self._sha = ""
 
@@ -65,13 +69,12 @@ class RedisPublisher:
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write each value unless a newer one stands there; see `schemas.keys.SET_NEWER`."""
-        arguments = [part for pair in zip(fields, values, strict=True) for part in pair]
-        self._add(("EVALSHA", None, 1, key, *arguments), len(fields))
+        pairs = chain.from_iterable(zip(fields, values, strict=True))
+        self._add(("EVALSHA", self._sha or self._load_script(), 1, key, *pairs), len(fields))
 
     def set_once(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values that depend on their field alone."""
-        arguments = [part for pair in zip(fields, values, strict=True) for part in pair]
-        self._add(("HSET", key, *arguments), len(fields))
+        self._add(("HSET", key, *chain.from_iterable(zip(fields, values, strict=True))), len(fields))
 
     def add_windows(self, key: str, starts_ms: Sequence[int]) -> None:
         """Add window starts to their index."""
@@ -79,11 +82,10 @@ class RedisPublisher:
 
     def progress(self, fields: dict[str, int]) -> None:
         """Show how far the pipeline has got."""
-        pairs = [part for pair in fields.items() for part in pair]
-        self._add(("HSET", progress_key(self._config.namespace), *pairs), len(fields))
+        self._add(("HSET", progress_key(self._config.namespace), *chain.from_iterable(fields.items())), len(fields))
 
     def _add(self, command: tuple[Any, ...], fields: int) -> None:
-        self._commands.append(command)
+        self._commands.append(hiredis.pack_command(command))
         self._fields += fields
         if self._fields >= _FLUSH_FIELDS:
             self.flush()
@@ -95,24 +97,36 @@ class RedisPublisher:
         self._patiently(self._send)
         self._commands, self._fields = [], 0
 
-    def _send(self) -> None:
-        if not self._sha:
-            self._sha = str(self._redis.script_load(SET_NEWER))
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for name, *arguments in self._commands:
-                if name == "EVALSHA":
-                    arguments[0] = self._sha
-                pipeline.execute_command(name, *arguments)
-            pipeline.execute()
+    def _load_script(self) -> str:
+        """Give the server the script; its name is its hash, so a packed command stays right for ever."""
+        self._patiently(lambda: self._redis.script_load(SET_NEWER))
+        self._sha = hashlib.sha1(SET_NEWER.encode(), usedforsecurity=False).hexdigest()
+        return self._sha
 
-    def _patiently(self, attempt: Callable[[], None]) -> None:
+    def _send(self) -> None:
+        """Send packed commands over one connection; redis-py's own packing costs five times as much."""
+        connection = self._redis.connection_pool.get_connection()
+        try:
+            connection.send_packed_command(_joined(self._commands))
+            answers = [_answer(connection) for _ in self._commands]
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            self._redis.connection_pool.release(connection)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+
+    def _patiently(self, attempt: Callable[[], object]) -> None:
         """Try until it works: a restarted server has lost the script, a lost one comes back or is revived."""
         wait_s, waited_s = _FIRST_WAIT_S, 0.0
         while True:
             try:
-                return attempt()
+                attempt()
+                return
             except NoScriptError:
-                self._sha = ""
+                self._redis.script_load(SET_NEWER)
             except _AWAY as error:
                 if waited_s >= _PATIENCE_S:
                     raise StoreError(
@@ -125,7 +139,6 @@ class RedisPublisher:
     def _await(self, wait_s: float, error: Exception) -> None:
         _LOG.warning("Redis is away (%s); trying again in %.2f s", error, wait_s)
         time.sleep(wait_s)
-        self._sha = ""
         revive = _REVIVERS.get(self._config.job or "")
         if revive is None:
             return
@@ -133,3 +146,23 @@ class RedisPublisher:
             revive()
         except StoreError as still_away:
             _LOG.warning("%s", still_away)
+
+
+def _answer(connection: Any) -> Any:
+    """Read one answer; an error answer is returned, so that the others are still read."""
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error
+
+
+def _joined(commands: list[bytes]) -> list[bytes]:
+    """Join small commands into pieces of about a megabyte, one system call each."""
+    pieces, part, size = [], [], 0
+    for command in commands:
+        part.append(command)
+        size += len(command)
+        if size >= _SEND_BYTES:
+            pieces.append(b"".join(part))
+            part, size = [], 0
+    return [*pieces, b"".join(part)] if part else pieces

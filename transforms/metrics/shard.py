@@ -15,7 +15,7 @@ from schemas.metrics import (
 )
 from transforms.metrics.cells import CellTable, Published
 from transforms.pacing import Pace
-from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, Alignment, LowWatermark, Piece
+from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LowWatermark, Piece
 from transforms.publish import PublisherFactory
 from transforms.shards import Output
 
@@ -23,12 +23,10 @@ _FIELDS_A_WRITE: Final = 1000
 
 
 class CellShard:
-    """Merges partial sums of all families; publishes when everyone has told of the same piece and it is due."""
+    """Merges partial sums of all families; publishes between pieces when it is due."""
 
     def __init__(
         self,
-        key: int,
-        shards: int,
         timezone: str,
         lateness_ms: int,
         order_horizon_ms: int,
@@ -43,8 +41,8 @@ class CellShard:
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
         }
-        self._key, self._namespace = key, namespace
-        self._low, self._alignment = LowWatermark(), Alignment(comparable=shards == 1)
+        self._namespace = namespace
+        self._low = LowWatermark()
         self._publisher, self._pace, self._muted, self._absorbed = open_publisher(), pace(), False, 0
         self._windows: set[tuple[str, int]] = set()
 
@@ -54,8 +52,7 @@ class CellShard:
         for batch in piece.batches:
             self._tables[batch.schema.names[-1]].merge(batch)
             self._absorbed += batch.num_rows
-        aligned = self._alignment.observe(piece.progress)
-        if aligned and not self._muted and self._pace.is_due(piece.urgent):
+        if not self._muted and self._pace.is_due(piece.urgent):
             self.publish(watermark)
         yield from ()
 
@@ -91,13 +88,13 @@ class CellShard:
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
         tables = {family: table.state() for family, table in self._tables.items()}
-        return {"tables": tables, "low": self._low, "alignment": self._alignment, "absorbed": self._absorbed}
+        return {"tables": tables, "low": self._low, "absorbed": self._absorbed}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; every cell held is published again."""
         for family, table in self._tables.items():
             table.load(state["tables"][family])
-        self._low, self._alignment, self._absorbed = state["low"], state["alignment"], state["absorbed"]
+        self._low, self._absorbed = state["low"], state["absorbed"]
 
     def mute(self, muted: bool) -> None:
         """While muted, absorb without publishing."""

@@ -13,7 +13,7 @@ from online_models.recommender import Recommender
 from schemas.keys import Version, model_key, pack_version, recommender_key
 from transforms.pacing import Pace
 from transforms.pieces import LowWatermark, Piece
-from transforms.publish import PublisherFactory
+from transforms.publish import Grouped, PublisherFactory
 from transforms.shards import Output
 
 
@@ -52,21 +52,13 @@ class LearnerShard:
     def _publish(self, watermark: int) -> None:
         updates = self._model.take_updates()
         version = pack_version(Version(self._publisher.epoch(), max(watermark, 0), self._learned))
-        self._write(model_key(self._namespace), {"model": version + updates.model})
+        values = Grouped()
+        values.put(model_key(self._namespace), "model", version + updates.model)
         for kind, rows in (("i", updates.items), ("u", updates.users)):
-            buckets: dict[str, dict[str, bytes]] = {}
             for identifier, value in rows.items():
-                key = recommender_key(self._namespace, kind, identifier)
-                buckets.setdefault(key, {})[identifier] = version + value
-            for key, fields in buckets.items():
-                self._write(key, fields)
+                values.put(recommender_key(self._namespace, kind, identifier), identifier, version + value)
+        values.write_newer(self._publisher)
         self._publisher.flush()
-
-    def _write(self, key: str, values: dict[str, bytes]) -> None:
-        fields = list(values)
-        for begin in range(0, len(fields), 500):
-            part = fields[begin : begin + 500]
-            self._publisher.set_newer(key, part, [values[field] for field in part])
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
