@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 def read_recommendations(store: Store, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
     """Return up to k items for a user, with where they come from; an unknown user gets what is popular.
 
-    `now_ms` is in event time; by default the moment that the figures are true as of. Costs three round
-    trips: model and user, then the rows of the candidate items.
+    `now_ms` is in event time; by default the moment that the figures are true as of, at which no model is
+    too old, since a replay passes days in a second. Costs three round trips: model and user, then the rows
+    of the candidate items.
     """
-    from online_models.answer import recommend
+    from online_models.answer import MAX_AGE_MS, recommend
 
+    max_age_ms = MAX_AGE_MS if now_ms is not None else None
     if now_ms is None:
         now_ms = read_job(store).as_of_ms or 0
     model, user = read_each(
@@ -28,7 +30,7 @@ def read_recommendations(store: Store, user_id: str, k: int = 10, now_ms: int | 
             ("HGET", recommender_key(store.namespace, "u", user_id), user_id),
         ],
     )
-    return recommend(_body(model), _body(user), lambda ids: read_items(store, ids), k, now_ms)
+    return recommend(_body(model), _body(user), lambda ids: read_items(store, ids), k, now_ms, max_age_ms)
 
 
 def read_items(store: Store, item_ids: list[str]) -> dict[str, bytes]:

@@ -179,6 +179,29 @@ def test_people_get_tables_and_no_colours_off_a_terminal(interestream: Interestr
         assert "\x1b" not in done.stdout
 
 
+def test_publish_puts_files_onto_a_stream(interestream: Interestream, tmp_path: Path) -> None:
+    lines = [f'{{"event_id":"e{number}"}}' for number in range(5)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    with open_redis(None, tmp_path / "data") as store:
+        done = interestream("publish", "a.jsonl", "--to", f"{store.url}?stream=s", "--json")
+        assert json.loads(done.stdout)["events"] == 5
+        assert [fields[b"event"].decode() for _, fields in store.client.xrange("s")] == lines
+
+
+def test_validate_counts_what_breaks_a_rule_and_what_is_no_event(
+    interestream: Interestream, tmp_path: Path
+) -> None:
+    follow = {"event_id": "e1", "event_type": "follow", "event_time": 1_600_000_000_000, "schema_version": 1}
+    lines = [json.dumps(follow | {"user_id": "u"}), json.dumps(follow), "not json"]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    done = interestream("validate", "a.jsonl", "--out", "docs", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert (report["rows"], report["accepted"], report["unreadable"]) == (2, 1, {"malformed_json": 1})
+    assert [rule["rows"] for rule in report["broken"]] == [1]
+    assert Path(report["data_docs"]).exists()
+
+
 def test_doctor_reports_and_changes_nothing(interestream: Interestream, tmp_path: Path) -> None:
     done = interestream("doctor", "--json")
     report = json.loads(done.stdout)
@@ -220,6 +243,7 @@ def test_doctor_names_a_redis_that_does_not_answer(interestream: Interestream) -
             "one of them",
         ),
         (("export", ".", "--config", "none.toml"), 2, "does not exist"),
+        (("import", "none", ".", "--out", "out"), 2, "online-retail"),
     ],
 )
 def test_a_mistake_ends_with_its_code_and_one_message(

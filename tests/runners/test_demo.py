@@ -1,0 +1,115 @@
+"""The demo as its first user runs it, held against DuckDB over the sample itself."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "runners" / "demo_data" / "*.parquet"
+
+
+def demo(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "runners.cli.app",
+            "demo",
+            "--no-serve",
+            "--data-dir",
+            str(folder),
+            *arguments,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def shown(folder: Path) -> Any:
+    return json.loads(demo(folder, "--json"))
+
+
+def query(text: str) -> list[tuple[Any, ...]]:
+    return duckdb.sql(text.replace("SAMPLE", f"'{SAMPLE}'")).fetchall()
+
+
+def test_the_totals_are_those_of_the_sample(shown: Any) -> None:
+    ((events, paid, refunded, orders),) = query("""
+        SELECT count(*), sum(amount_minor) FILTER (order_status = 'paid'),
+               sum(amount_minor) FILTER (order_status = 'refunded'),
+               count(DISTINCT order_id) FILTER (order_status = 'paid')
+        FROM SAMPLE
+    """)
+    total = shown["total"]
+    assert (total["gmv_paid_minor"], total["refunds_minor"], total["orders_paid"]) == (paid, refunded, orders)
+    assert total["net_gmv_minor"] == paid - refunded
+    assert shown["job"]["events"] == shown["job"]["accepted"] == events
+    assert (shown["currency"], shown["refused"]) == ("GBP", {})
+
+
+def test_the_days_are_the_shops_days(shown: Any) -> None:
+    expected = query("""
+        SELECT epoch_ms(timezone('Europe/London', day)), paid, refunded
+        FROM (
+            SELECT date_trunc('day', timezone('Europe/London', event_time)) AS day,
+                   coalesce(sum(amount_minor) FILTER (order_status = 'paid'), 0) AS paid,
+                   coalesce(sum(amount_minor) FILTER (order_status = 'refunded'), 0) AS refunded
+            FROM SAMPLE GROUP BY day
+        ) ORDER BY 1
+    """)
+    starts = duckdb.sql("SELECT unnest($1)", params=[[day["window_start"] for day in shown["days"]]])
+    starts_ms = [
+        start for (start,) in starts.query("text", "SELECT epoch_ms(#1::TIMESTAMPTZ) FROM text").fetchall()
+    ]
+    money = [(day["gmv_paid_minor"], day["refunds_minor"]) for day in shown["days"]]
+    assert [(start, *both) for start, both in zip(starts_ms, money, strict=True)] == expected
+
+
+def test_the_leading_items_are_those_that_sold_most(shown: Any) -> None:
+    expected = query("""
+        SELECT item_id, sum(amount_minor) AS paid FROM SAMPLE WHERE order_status = 'paid'
+        GROUP BY item_id ORDER BY paid DESC, item_id LIMIT 5
+    """)
+    assert [(place["id"], place["value"]) for place in shown["top_items"]] == expected
+
+
+def test_every_model_gives_away_what_was_earned(shown: Any) -> None:
+    ((paid,),) = query("SELECT sum(amount_minor) FROM SAMPLE WHERE order_status = 'paid'")
+    taken_back = shown["total"]["refunds_by_order_time_minor"]
+    for rows in shown["attribution"].values():
+        assert sum(row["credit_minor"] for row in rows) == paid - taken_back
+
+
+def test_the_busiest_buyer_gets_recommendations_of_items_on_sale(shown: Any) -> None:
+    ((buyer, items),) = shown["recommendations"].items()
+    ((busiest,),) = query("""
+        SELECT user_id FROM SAMPLE WHERE order_status = 'paid' AND user_id IS NOT NULL
+        GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT 1
+    """)
+    on_sale = {item for (item,) in query("SELECT DISTINCT item_id FROM SAMPLE")}
+    assert buyer == busiest
+    assert len({item["item_id"] for item in items} & on_sale) == 5
+
+
+def test_a_second_time_nothing_is_left_to_do_and_people_see_the_same(folder: Path, shown: Any) -> None:
+    printed = demo(folder)
+    assert "Nothing to do" in printed
+    paid = shown["total"]["gmv_paid_minor"]
+    assert f"GBP {paid // 100:,}.{paid % 100:02}" in printed
+    assert f"interestream metrics platform all --window day --data-dir {folder}" in printed
