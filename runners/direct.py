@@ -4,12 +4,38 @@ Beam's `DirectRunner` name would try other engines first; this one is named, so 
 every machine.
 """
 
+import ctypes
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from schemas.errors import JobError, UsageError
+
+
+MEMORY_TARGET_BYTES = 700 << 20
+"""Resident memory at which large state arrays begin to be left to the kernel."""
+
+
+def settle_memory(spill_directory: Path) -> None:
+    """Keep memory bounded: one allocator for Arrow and Python without per-thread arenas, large state in files.
+
+    Per-thread arenas and Arrow's own pool hold on to freed memory that the other could use.
+    """
+    import pyarrow as pa
+
+    from transforms.state import spill
+
+    pa.set_memory_pool(pa.system_memory_pool())
+    if sys.platform.startswith("linux"):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    spill.configure(spill_directory, MEMORY_TARGET_BYTES)
+
+
+_M_ARENA_MAX = -8
 
 
 def run_direct(compose: Callable[[Any], None], beam_options: Sequence[str]) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from transforms.io.session import Position
 
 CHECKPOINT_DIR: Final = "checkpoints"
+SPILL_DIR: Final = "spill"
 LOCK: Final = "job.lock"
 LIVE_PUBLISH_S: Final = 0.02
 REPLAY_PUBLISH_S: Final = 1.0
@@ -182,8 +183,9 @@ def _is_complete(job: _Job) -> bool:
 
 
 def _run(job: _Job, console: "Console") -> JobReport:
-    from runners.direct import run_direct
+    from runners.direct import run_direct, settle_memory
 
+    settle_memory(job.settings.data_dir / SPILL_DIR)
     before, began = dict(job.checkpoints.counters), time.monotonic()
     job.store.describe(RUNNING, _description(job))
     checkpoint_registry.activate(job.id, job.checkpoints)

@@ -9,8 +9,10 @@ After a checkpoint the epoch rises by one: what a later, lost stretch wrote to R
 than the checkpoint's and can be told apart when the job resumes.
 """
 
+import mmap
 import os
 import pickle
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +20,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from schemas.errors import StateError
 from transforms.pieces import Progress
+from transforms.state import spill
 
 if TYPE_CHECKING:
     from transforms.intake import Taken
 
 FORMAT: Final = 1
 MANIFEST: Final = "checkpoint.pickle"
+_LENGTHS: Final = struct.Struct("<QQ")
+_LENGTH: Final = struct.Struct("<Q")
+_SLICE_BYTES: Final = 16 << 20
 _SPACING: Final = 10
 """A checkpoint may take at most about a tenth of the time: the next waits this many times as long."""
 
@@ -67,7 +73,7 @@ class Checkpoints:
         if not path.exists():
             return False
         try:
-            manifest = pickle.loads(path.read_bytes())
+            manifest = read_state(path)
         except Exception as error:
             raise StateError(
                 f"The checkpoint {path} cannot be read: {error}. Run again with --fresh to start over."
@@ -120,6 +126,7 @@ class Checkpoints:
 
     def offer(self, final: bool = False) -> bool:
         """Take a checkpoint if it is due and everything sent has been absorbed; returns whether it was."""
+        spill.relieve()
         now = self.clock()
         if not self._due:
             self._due = now + self.every_s
@@ -137,15 +144,45 @@ class Checkpoints:
             "sequence": self._sequence, "counters": dict(self.counters), "shards": self._restored | states,
         }  # fmt: skip
         self.directory.mkdir(parents=True, exist_ok=True)
-        fresh = self.directory / f"{MANIFEST}.new"
-        with fresh.open("wb") as file:
-            pickle.dump(manifest, file, protocol=5)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.directory / MANIFEST)
+        write_state(self.directory / MANIFEST, manifest)
         self.position = position
         self.epoch += 1
         self.on_taken(self.epoch)
+
+
+def write_state(path: Path, value: Any) -> None:
+    """Write a value whose large arrays follow it raw: no second copy of them in memory; atomic, on disk at return."""
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    fresh = path.with_name(f"{path.name}.new")
+    with fresh.open("wb") as file:
+        views = [buffer.raw() for buffer in buffers]
+        file.write(_LENGTHS.pack(len(head), len(views)))
+        file.write(b"".join(_LENGTH.pack(len(view)) for view in views))
+        file.write(head)
+        for view in views:
+            for begin in range(0, len(view), _SLICE_BYTES):
+                file.write(view[begin : begin + _SLICE_BYTES])
+                spill.relieve()
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def read_state(path: Path) -> Any:
+    """Read a value that `write_state` wrote; its arrays are read-only views of the mapped file."""
+    with path.open("rb") as file:
+        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    head_size, count = _LENGTHS.unpack_from(mapped)
+    at = _LENGTHS.size
+    sizes = [_LENGTH.unpack_from(mapped, at + i * _LENGTH.size)[0] for i in range(count)]
+    at += count * _LENGTH.size
+    head, at = mapped[at : at + head_size], at + head_size
+    views = []
+    for size in sizes:
+        views.append(mapped[at : at + size])
+        at += size
+    return pickle.loads(head, buffers=views)
 
 
 _ACTIVE: dict[str, Checkpoints] = {}

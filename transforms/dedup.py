@@ -26,6 +26,13 @@ from transforms.state.seen import CONFLICT, NEW, TOO_LATE, SeenEvents
 
 HOUR_MS: Final = 3_600_000
 
+_ROUTED_COLUMNS: Final = [
+    "event_id", "event_type", "event_time", "room_id", "session_id", "creator_id", "user_id", "traffic_source",
+    "coupon_id", "ad_plan_id", "campaign_id", "item_id", "dwell_ms", "holdout", "order_id", "quantity",
+    "amount_minor", "order_status", ID_HASH,
+]  # fmt: skip
+"""What later steps read; the rest need not be copied."""
+
 _REASONS: Final = {
     CONFLICT: ("conflicting_duplicate", "event.unique", "the same event_id came before with another body"),
     TOO_LATE: ("too_late", "event.lateness", "behind its partition's watermark by more than the allowed lateness"),
@@ -61,7 +68,8 @@ class DedupShard:
             self._seen.advance(watermark // HOUR_MS)
         new = verdicts == NEW
         self._tally(verdicts)
-        accepted = events if new.all() else events.filter(pa.array(new))
+        kept = events.select(_ROUTED_COLUMNS)
+        accepted = kept if new.all() else kept.filter(pa.array(new))
         progress = Progress(self._key, self._routes.shards, piece.progress.sequence, watermark)
         yield from self._refusals(events, verdicts, piece.progress)
         yield from self._routed(accepted, progress, piece.urgent)

@@ -19,9 +19,12 @@ from schemas.keys import US
 from schemas.metrics import CHANNELS, NO_ID
 from transforms.state.hashing import Hashes, hash_text
 
-_COLUMNS: Final = {"coupon": "coupon_id", "ad_plan": "ad_plan_id", "campaign": "campaign_id"} | {
+CHANNEL_COLUMNS: Final = {"coupon": "coupon_id", "ad_plan": "ad_plan_id", "campaign": "campaign_id"} | {
     "traffic_source": "traffic_source"
 }
+_TOUCH_COLUMNS: Final = [
+    "event_id", "event_type", "event_time", "user_id", "room_id", "session_id", "item_id", *CHANNEL_COLUMNS.values(),
+]  # fmt: skip
 _MERCHANT_SEED: Final = 3
 _ITEM_SEED: Final = 4
 _SESSION_WEIGHT: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -33,7 +36,7 @@ def touches_of(events: pa.RecordBatch, merchants: Mapping[str, str]) -> pa.Recor
     `merchants` maps an item to its merchant; an item it lacks is its own merchant, since only the same item
     is then known to be of the same one.
     """
-    rows = events.filter(is_touch(events))
+    rows = events.select(_TOUCH_COLUMNS).filter(is_touch(events))
     return pa.record_batch(
         {
             "event_id": rows["event_id"],
@@ -79,7 +82,7 @@ def channels(events: pa.RecordBatch) -> pa.DictionaryArray:
     codes: npt.NDArray[np.int32] = np.zeros(events.num_rows, np.int32)
     names = [f"traffic_source{US}{NO_ID}"]
     for channel in reversed(CHANNELS):
-        column = events[_COLUMNS[channel]]
+        column = events[CHANNEL_COLUMNS[channel]]
         if column.null_count < len(column):
             encoded = column.dictionary_encode()
             held = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)

@@ -25,6 +25,7 @@ from schemas.metrics import TOTAL_START, WINDOWS
 from transforms.metrics.packing import pack_rows
 from transforms.metrics.partials import MINUTE_MS
 from transforms.metrics.windows import DAY, HOUR, MINUTE, TOTAL, DayStarts, ends_by
+from transforms.state import spill
 from transforms.state.columns import Columns
 from transforms.state.hashing import hash_text, mix
 from transforms.state.index import HashIndex
@@ -127,9 +128,8 @@ class CellTable:
             self._cells.extend(more)
             self._cells["key"][rows] = keys
             if len(self._values) < len(self._cells):
-                bigger = np.zeros((max(1024, len(self._cells), int(len(self._values) * 1.5)), self._width), np.int64)
-                bigger[: len(self._values)] = self._values
-                self._values = bigger
+                needed = max(1024, len(self._cells), int(len(self._values) * 1.5))
+                self._values = spill.grown(self._values.reshape(-1), needed * self._width).reshape(-1, self._width)
         return rows
 
     def _unpack(self, rows: Any) -> tuple[Any, npt.NDArray[np.int8], npt.NDArray[np.int64]]:

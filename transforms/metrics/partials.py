@@ -19,7 +19,7 @@ import pyarrow as pa
 from numba import njit
 
 from schemas.metrics import EVENT_TIME_COUNTS, NO_ID, SCOPES
-from transforms.attribution.touches import channels, is_touch
+from transforms.attribution.touches import CHANNEL_COLUMNS, channels, is_touch
 from transforms.state.hashing import mix
 from transforms.state.index import HashIndex
 
@@ -72,7 +72,7 @@ def event_partials(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def touch_partials(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Count the touches of every channel; family `t`."""
-    touches = batch.filter(is_touch(batch))
+    touches = batch.select(["event_time", *CHANNEL_COLUMNS.values()]).filter(is_touch(batch))
     named, minutes = channels(touches), minutes_of(touches)
     first = int(minutes.min()) if len(minutes) else 0
     span = int(minutes.max()) - first + 1 if len(minutes) else 1

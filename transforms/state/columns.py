@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transforms.state import spill
+
 _SMALLEST = 256
 _GROWTH = 1.5
 
@@ -34,9 +36,9 @@ class Columns:
         needed = self._length + more
         for name, array in self._arrays.items():
             if len(array) < needed:
-                bigger = np.zeros(max(_SMALLEST, needed, int(len(array) * _GROWTH)), array.dtype)
-                bigger[: self._length] = array[: self._length]
-                self._arrays[name] = bigger
+                self._arrays[name] = spill.grown(
+                    array[: self._length], max(_SMALLEST, needed, int(len(array) * _GROWTH))
+                )
 
     def raw(self, name: str) -> npt.NDArray[Any]:
         """Return a column with its reserve, for kernels that append."""
@@ -58,7 +60,9 @@ class Columns:
     def keep(self, rows: npt.NDArray[Any]) -> None:
         """Keep only these rows, in this order, and give the rest of the memory back."""
         for name, array in self._arrays.items():
-            self._arrays[name] = array[: self._length][rows]
+            kept = spill.zeros(len(rows), array.dtype)
+            np.take(array[: self._length], rows, out=kept)
+            self._arrays[name] = kept
         self._length = len(rows)
 
     def state(self) -> dict[str, Any]:
@@ -67,5 +71,5 @@ class Columns:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        self._arrays = {name: np.array(state[name]) for name in self._arrays}
+        self._arrays = {name: spill.grown(state[name], len(state[name])) for name in self._arrays}
         self._length = len(next(iter(self._arrays.values())))

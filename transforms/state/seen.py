@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from transforms.state import spill
 from transforms.state.hashing import Hashes
 
 NEW: Final = 0
@@ -106,7 +107,7 @@ def _rehash(old_keys, old_checks, old_hours, keys, checks, hours, now, horizon):
 
 
 def _empty(size: int) -> tuple[Hashes, Hashes, npt.NDArray[np.uint16]]:
-    return np.zeros(size, np.uint64), np.zeros(size, np.uint64), np.zeros(size, np.uint16)
+    return spill.zeros(size, np.uint64), spill.zeros(size, np.uint64), spill.zeros(size, np.uint16)
 
 
 class SeenEvents:
@@ -114,7 +115,7 @@ class SeenEvents:
 
     def __init__(self, horizon_hours: int) -> None:
         self._horizon = horizon_hours + 1
-        self._parts = [_empty(_SMALLEST) for _ in range(_PARTS)]
+        self._parts: list[Any] = [_empty(_SMALLEST) for _ in range(_PARTS)]
         self._used = [0] * _PARTS
         self._now: int | None = None
 
@@ -159,17 +160,10 @@ class SeenEvents:
         self._parts[part] = bigger
 
     def state(self) -> dict[str, Any]:
-        """Return what is remembered, for a snapshot."""
-        held = [keys != 0 for keys, _, _ in self._parts]
-        columns = (np.concatenate([p[c][h] for p, h in zip(self._parts, held, strict=True)]) for c in range(3))
-        keys, checks, hours = columns
-        return {"keys": keys, "checks": checks, "hours": hours, "now": self._now}
+        """Return what is remembered, for a snapshot: the tables as they are."""
+        return {"parts": list(self._parts), "used": list(self._used), "now": self._now}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        self.__init__(self._horizon - 1)  # type: ignore[misc]
-        self._now = state["now"]
-        keys = np.asarray(state["keys"])
-        self.admit(
-            keys, np.asarray(state["checks"]), np.asarray(state["hours"], np.int64), np.zeros(len(keys), np.uint8)
-        )
+        self._parts = [tuple(spill.grown(column, len(column)) for column in part) for part in state["parts"]]
+        self._used, self._now = list(state["used"]), state["now"]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from transforms.state import spill
 from transforms.state.hashing import text_parts
 
 
@@ -104,13 +105,11 @@ class Texts:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        self._data, self._ends = np.array(state["data"]), np.array(state["ends"])
+        self._data, self._ends = (spill.grown(state[name], len(state[name])) for name in ("data", "ends"))
         self._rows = len(self._ends)
 
 
 def _with_room(array: npt.NDArray[Any], needed: int) -> npt.NDArray[Any]:
     if len(array) >= needed:
         return array
-    bigger = np.zeros(max(needed, int(len(array) * 1.5)), array.dtype)
-    bigger[: len(array)] = array
-    return bigger
+    return spill.grown(array, max(needed, int(len(array) * 1.5)))

@@ -1,0 +1,91 @@
+"""Large state arrays in unlinked files, so that the kernel can move them out of memory and back.
+
+Arrays of a few megabytes and more are mapped from files in the job's own directory. When the process has
+grown past its memory target, `relieve` drops their pages from the process; the kernel keeps them cached while
+it has memory to spare and writes them out when it has not. So memory stays bounded while horizons grow, and
+nothing is slower before that point. Without `configure` everything is ordinary memory.
+
+>>> zeros(3, np.int64).tolist()
+[0, 0, 0]
+"""
+
+import mmap
+import os
+import sys
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+SMALLEST_BYTES: Final = 4 << 20
+_PAGE: Final = mmap.PAGESIZE
+
+
+class _Spill:
+    """Where spilled arrays live, and the mappings in use."""
+
+    def __init__(self) -> None:
+        self.directory: Path | None = None
+        self.target_bytes = 0
+        self.mappings: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+
+
+_SPILL: Final = _Spill()
+
+
+def configure(directory: Path | None, target_bytes: int) -> None:
+    """Spill large arrays into this directory from now on, and aim at this much resident memory; None: never."""
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+    _SPILL.directory, _SPILL.target_bytes = directory, target_bytes
+
+
+def zeros(length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return a new array of zeros, mapped from a file if it is large."""
+    size = length * np.dtype(dtype).itemsize
+    if _SPILL.directory is None or size < SMALLEST_BYTES:
+        return np.zeros(length, dtype)
+    with tempfile.TemporaryFile(dir=_SPILL.directory) as file:
+        os.ftruncate(file.fileno(), size)
+        mapping = mmap.mmap(file.fileno(), size)
+    _SPILL.mappings.add(mapping)
+    return np.frombuffer(mapping, dtype)
+
+
+def filled(length: int, dtype: npt.DTypeLike, value: int) -> npt.NDArray[Any]:
+    """Return a new array of one value."""
+    array = zeros(length, dtype)
+    array.fill(value)
+    return array
+
+
+def grown(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    """Return an array of this length that begins with the given one."""
+    bigger = zeros(length, array.dtype)
+    bigger[: len(array)] = array
+    return bigger
+
+
+def resident_bytes() -> int:
+    """Return the process's resident memory; 0 where the system does not say."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * _PAGE
+
+
+def relieve() -> bool:
+    """Drop the pages of spilled arrays from the process if it is past its target; returns whether it did."""
+    if not _SPILL.mappings or resident_bytes() <= _SPILL.target_bytes:
+        return False
+    release()
+    return True
+
+
+def release() -> None:
+    """Drop the pages of all spilled arrays from the process; their content stays in the kernel's hands."""
+    for mapping in list(_SPILL.mappings):
+        mapping.madvise(mmap.MADV_DONTNEED)
