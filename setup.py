@@ -18,7 +18,7 @@ setup(
     packages=find_packages(include=[name for top in PACKAGES for name in (top, f"{top}.*")]),
     package_data={
         "schemas": ["suites/*.json", "py.typed"],
-        "runners": ["demo_data/*"],
+        "runners": ["demo_data/*", "demo_data/dims/*"],
     },
     install_requires=[
         "apache-beam==2.77.0",

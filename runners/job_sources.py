@@ -7,7 +7,8 @@ from typing import Final
 from schemas.errors import UsageError
 from transforms.io.blocks import Place, Reader
 from transforms.io.folder import FolderReader, event_files
-from transforms.io.redis_stream import RedisStreamReader, parse_stream_url
+from transforms.io.redis_stream import RedisStreamReader
+from transforms.io.stream_url import split_stream_url
 
 REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 LIVE_BLOCK_ROWS: Final = 8192
@@ -54,7 +55,7 @@ def openers(sources: tuple[str, ...], block_rows: int, follow: bool, paced: bool
             raise UsageError(
                 f"The source {url} is of the kind {scheme!r}; files, folders and redis://…?stream=KEY can be read."
             )
-        parse_stream_url(url)
+        split_stream_url(url)
         found.append(OpenRedisStream(url, min(block_rows, LIVE_BLOCK_ROWS)))
     return found
 

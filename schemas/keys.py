@@ -120,14 +120,14 @@ def window_index_key(namespace: str, window: str) -> str:
     return f"{namespace}:{{w:{window}}}"
 
 
-def credit_key(namespace: str, order_id: str) -> str:
-    """Key of the bucket that holds an order's credit records."""
-    return f"{namespace}:{{c:{bucket(order_id)}}}"
+def credit_key(namespace: str, number: int) -> str:
+    """Key of one bucket of credit records; an order's is `bucket(order_id)`."""
+    return f"{namespace}:{{c:{number}}}"
 
 
-def reconciliation_key(namespace: str, order_id: str) -> str:
-    """Key of the bucket that holds an order's reconciliation records."""
-    return f"{namespace}:{{x:{bucket(order_id)}}}"
+def reconciliation_key(namespace: str, number: int) -> str:
+    """Key of one bucket of reconciliation records; an order's is `bucket(order_id)`."""
+    return f"{namespace}:{{x:{number}}}"
 
 
 def dead_letter_key(namespace: str, reason: str) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.keys import US, VERSION_BYTES, credit_key
+from schemas.keys import US, VERSION_BYTES, bucket, credit_key
 from schemas.records import CreditRecord, decode_credit
 from serving.access import Store, read_each
 from serving.cells import damage
@@ -22,7 +22,7 @@ def read_credits(store: Store, order_id: str) -> list[LineCredits]:
 
     An order shares its bucket with a thousandth of all orders, of which only the field names are read.
     """
-    key = credit_key(store.namespace, order_id)
+    key = credit_key(store.namespace, bucket(order_id))
     (fields,) = read_each(store, [("HKEYS", key)])
     prefix = f"{order_id}{US}".encode()
     own = sorted(field for field in fields if field.startswith(prefix))

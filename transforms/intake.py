@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.codecs.jsonl import Decoded
 from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
@@ -80,7 +81,7 @@ class Intake:
         times = event_times_ms(events)
         late, highest_ms = self._lateness(times, highest_ms)
         admitted = pa.RecordBatch.from_arrays(
-            [*events.columns, *_hash_columns(events), pa.array(late), block.raw_column(good), arrived.take(pa.array(good))],
+            [*events.columns, *_hash_columns(events), pa.array(late), _raw(block, good, late), _taken(arrived, good)],
             schema=ADMITTED_SCHEMA,
         )
         return Taken(admitted, refused, highest_ms)
@@ -128,6 +129,18 @@ def _arrival(lines: npt.NDArray[np.int64], ingested_at_ms: Sequence[int] | None)
     if ingested_at_ms is None:
         return pa.nulls(len(lines), kind)
     return pa.array(np.asarray(ingested_at_ms, np.int64)[lines]).view(kind)
+
+
+def _raw(block: Decoded, good: npt.NDArray[np.int64], late: npt.NDArray[np.uint8]) -> pa.Array:
+    """Return the bytes of late events, which may be refused further on; null for all others."""
+    if not late.any():
+        return pa.nulls(len(good), pa.binary())
+    own = block.raw_column(good)
+    return pc.if_else(pa.array(late > 0), own, pa.scalar(None, pa.binary()))
+
+
+def _taken(arrived: pa.Array, good: npt.NDArray[np.int64]) -> pa.Array:
+    return arrived if len(good) == len(arrived) else arrived.take(pa.array(good))
 
 
 def _joined(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:

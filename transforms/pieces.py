@@ -84,7 +84,7 @@ class PieceCoder(beam.coders.Coder):
         """Write one piece; one copy of its buffers."""
         sink = pa.BufferOutputStream()
         sink.write(_HEADER.pack(*value.progress, value.urgent, len(value.batches)))
-        for batch in value.batches:
+        for batch in map(_slim, value.batches):
             with pa.ipc.new_stream(sink, batch.schema) as writer:
                 writer.write_batch(batch)
         return sink.getvalue().to_pybytes()
@@ -110,6 +110,29 @@ def _read_batch(source: pa.BufferReader) -> pa.RecordBatch:
     with pa.ipc.open_stream(source) as reader:
         batch = reader.read_next_batch()
         reader.read_all()
+    return _full(batch)
+
+
+_TYPE: Final = b"type"
+_EMPTY_TYPES: Final = {str(kind): kind for kind in (pa.string(), pa.binary(), pa.int64(), pa.int32(), pa.float64())}
+
+
+def _slim(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Send columns that are null throughout as nothing but their type: events are wide and mostly empty."""
+    for i, field in enumerate(batch.schema):
+        column = batch.column(i)
+        if len(column) and column.null_count == len(column) and str(field.type) in _EMPTY_TYPES:
+            empty = pa.field(field.name, pa.null(), metadata={_TYPE: str(field.type)})
+            batch = batch.set_column(i, empty, pa.nulls(len(column)))
+    return batch
+
+
+def _full(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give columns that were sent as their type their nulls back."""
+    for i, field in enumerate(batch.schema):
+        if field.metadata and _TYPE in field.metadata:
+            kind = _EMPTY_TYPES[field.metadata[_TYPE].decode()]
+            batch = batch.set_column(i, pa.field(field.name, kind), pa.nulls(batch.num_rows, kind))
     return batch
 
 

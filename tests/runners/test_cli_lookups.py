@@ -18,6 +18,7 @@ from schemas.keys import (
     US,
     Version,
     attribution_key,
+    bucket,
     credit_key,
     dead_letter_key,
     job_key,
@@ -65,7 +66,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         )
         put(touch_key("is", "total", -1), f"coupon{US}c1", pack(VERSION, [4]))
         record = CreditRecord(DAY, 9, 1, [("e1", "coupon", "c1")], {"last_touch": [9], "linear": [9]})
-        put(credit_key("is", "o1"), f"o1{US}i1", pack_version(VERSION) + encode(record))
+        put(credit_key("is", bucket("o1")), f"o1{US}i1", pack_version(VERSION) + encode(record))
         letter = DeadLetterRecord("e9", "late", "by 2 h", b"\xff", DAY, None)
         put(dead_letter_key("is", "too_late"), "d1", pack_version(VERSION) + encode(letter))
         yield path

@@ -9,6 +9,7 @@ from schemas.keys import (
     US,
     Version,
     attribution_key,
+    bucket,
     credit_key,
     dead_letter_key,
     job_key,
@@ -47,13 +48,13 @@ class Writer:
 
     def line(self, order_id: str, item_id: str, record: CreditRecord) -> None:
         value = pack_version(VERSION) + encode(record)
-        self._put(credit_key(self.namespace, order_id), f"{order_id}{US}{item_id}", value)
+        self._put(credit_key(self.namespace, bucket(order_id)), f"{order_id}{US}{item_id}", value)
 
     def unsettled(
         self, kind: str, order_id: str, item_id: str, amount_minor: int, event_time_ms: int
     ) -> None:
         value = pack(VERSION, [amount_minor, event_time_ms])
-        self._put(reconciliation_key(self.namespace, order_id), US.join((kind, order_id, item_id)), value)
+        self._put(reconciliation_key(self.namespace, bucket(order_id)), US.join((kind, order_id, item_id)), value)
 
     def refused(self, reason: str, digest: str, record: DeadLetterRecord) -> None:
         self._put(dead_letter_key(self.namespace, reason), digest, pack_version(VERSION) + encode(record))

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from schemas.keys import US
 from schemas.metrics import ATTRIBUTION_COUNTS, DIRECT, MODELS
-from schemas.records import CreditRecord
 from transforms.attribution import kernels
 from transforms.metrics.partials import partials_batch
 from transforms.state.columns import Columns
@@ -28,6 +27,8 @@ _FORGET_SHARE: Final = 0.25
 _FORGET_LEAST: Final = 50_000
 
 Array = npt.NDArray[Any]
+CreditBody = tuple[int, int, int, list[Any], dict[str, list[int]]]
+"""The fields of `schemas.records.CreditRecord`, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,25 +170,24 @@ class CreditBook:
         adds = booked[:, 3:5].reshape(-1, len(ATTRIBUTION_COUNTS)).copy()
         return partials_batch("a", booked[:, 0], names, booked[:, 2], adds)
 
-    def take_credits(self) -> Iterator[tuple[str, str, CreditRecord]]:
-        """Yield (order_id, item_id, record) of every line credited anew since the last call."""
+    def take_credits(self) -> Iterator[tuple[str, str, CreditBody]]:
+        """Yield (order_id, item_id, the fields of a `CreditRecord`) of every line credited anew since the last call."""
         line = self._line
         rows = np.flatnonzero(line["unpublished"])
         line["unpublished"][rows] = 0
         counts = line["pin_count"][rows].astype(np.int64)
-        shares = [kernels.shares_of(model, line["net"][rows], counts).tolist() for model in range(kernels.MODELS)]
+        last, linear = (kernels.shares_of(model, line["net"][rows], counts).tolist() for model in range(len(MODELS)))
         times, nets, micros = (line[name][rows].tolist() for name in ("pay_time", "net", "micro"))
         orders, items = self._order_ids.take(rows).to_pylist(), self._item_ids.take(rows).to_pylist()
         touches = self._touches(_ranges(line["pin_start"][rows], counts))
         direct = [(None, *self._channel_names[self._direct].split(US, 1))]
-        held, at = np.cumsum(counts) - counts, 0
-        for i, (count, first) in enumerate(zip(counts.tolist(), held.tolist(), strict=True)):
-            shown = max(count, 1)
-            credited = {model: shares[m][at : at + shown] for m, model in enumerate(MODELS)}
-            at += shown
-            yield orders[i], items[i], CreditRecord(
-                times[i], nets[i], micros[i], touches[first : first + count] if count else direct, credited
-            )
+        at = first = 0
+        for i, count in enumerate(counts.tolist()):
+            shown = touches[first : first + count] if count else direct
+            upto = at + len(shown)
+            credited = {MODELS[0]: last[at:upto], MODELS[1]: linear[at:upto]}
+            yield orders[i], items[i], (times[i], nets[i], micros[i], shown, credited)
+            at, first = upto, first + count
 
     def _touches(self, pins: Array) -> list[Any]:
         channels = self._pin_channel["channel"][pins].tolist()

@@ -1,16 +1,19 @@
 """One shard of users in the pipeline: touches and order lines in, credit to cells and credit records out."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
-from schemas.keys import US, Version, credit_key, pack_version
-from schemas.records import encode
+import msgspec
+
+from schemas.keys import BUCKETS, US, Version, bucket, credit_key, pack_version
 from transforms.attribution.book import AttributionWindow, CreditBook
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, LowWatermark, Piece, Progress
 from transforms.publish import Grouped, PublisherFactory
 from transforms.routing import sent
 from transforms.shards import Output
+
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 
 class AttributionShard:
@@ -52,8 +55,9 @@ class AttributionShard:
     def _publish(self, watermark: int) -> None:
         version = pack_version(Version(self._publisher.epoch(), max(watermark, 0), self._absorbed))
         records = Grouped()
-        for order_id, item_id, record in self._book.take_credits():
-            records.put(credit_key(self._namespace, order_id), f"{order_id}{US}{item_id}", version + encode(record))
+        keys = [credit_key(self._namespace, number) for number in range(BUCKETS)]
+        for order_id, item_id, body in self._book.take_credits():
+            records.put(keys[bucket(order_id)], f"{order_id}{US}{item_id}", version + _ENCODE(body))
         records.write_newer(self._publisher)
         self._publisher.flush()
 

@@ -7,7 +7,6 @@ are not deleted, so trimming (`XTRIM`, `MAXLEN`) is the producer's choice.
 
 import time
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import msgspec
 import pyarrow as pa
@@ -16,10 +15,10 @@ from redis.exceptions import ConnectionError, TimeoutError
 
 from schemas.codecs.jsonl import Decoded, decode_jsonl, without_lines
 from schemas.codecs.salvage import refusals_batch
-from schemas.errors import UsageError
 from schemas.events import EVENT_SCHEMA
 from transforms.io.blocks import Block, Place
 from transforms.io.column_files import conform
+from transforms.io.stream_url import split_stream_url
 
 PAYLOAD: Final = b"event"
 _WAIT_MS: Final = 10
@@ -28,28 +27,13 @@ _NUMBERS: Final = {field.name for field in EVENT_SCHEMA if pa.types.is_integer(f
 _ARROW: Final = b"\xff\xff\xff\xff"
 
 
-def parse_stream_url(url: str) -> tuple[str, str]:
-    """Split `redis://HOST:PORT/DB?stream=KEY` into the server's URL and the stream's key.
-
-    >>> parse_stream_url("redis://localhost:6379/0?stream=events")
-    ('redis://localhost:6379/0', 'events')
-    """
-    parts = urlsplit(url)
-    query = parse_qs(parts.query)
-    key = query.pop("stream", [""])[0]
-    if not key:
-        raise UsageError(f"{url} names no stream. Add ?stream=KEY, as in redis://localhost:6379/0?stream=events.")
-    rest = "&".join(f"{name}={value}" for name, values in query.items() for value in values)
-    return urlunsplit(parts._replace(query=rest)), key
-
-
 class RedisStreamReader:
     """Reads one stream as one partition, for ever."""
 
     finished: Final = False
 
     def __init__(self, url: str, places: dict[str, Place], block_rows: int) -> None:
-        self._url, self._key = parse_stream_url(url)
+        self._url, self._key = split_stream_url(url)
         self._name, self._rows = url, block_rows
         self._last = places[url].offset if url in places else "0-0"
         self._redis = redis.Redis.from_url(self._url, socket_timeout=30.0)

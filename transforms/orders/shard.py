@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.keys import US, Version, pack, reconciliation_key
+from schemas.keys import US, Version, bucket, pack, reconciliation_key
 from transforms.orders.book import OrderBook
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, LowWatermark, Piece, Progress
@@ -60,7 +60,7 @@ class OrderShard:
         for kind, order_id, item_id, amount, time in zip(*open_points.to_pydict().values(), strict=True):
             value = pack(Version(epoch, time, self._absorbed), [amount, time])
             self._points.put(
-                reconciliation_key(self._namespace, order_id), US.join((kind, order_id, item_id)), value
+                reconciliation_key(self._namespace, bucket(order_id)), US.join((kind, order_id, item_id)), value
             )
 
     def state(self) -> dict[str, Any]:
