@@ -8,19 +8,19 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from math import log1p
+from math import sqrt
 
 import msgspec
 
 from online_models.payload import (
     AGAIN,
     BACK,
+    BLENDED,
     FLOOR,
     FRESH,
     LAST,
     NEXT,
     POPULAR,
-    POPULAR_FLOOR,
     PREV,
     SHRINK,
     ItemPayload,
@@ -32,11 +32,21 @@ from online_models.payload import (
 HOUR_MS = 3_600_000
 MAX_AGE_MS = 10 * 60_000
 FetchItems = Callable[[list[str]], dict[str, bytes]]
-Features = dict[str, list[float]]
 
 _read_model = msgspec.msgpack.Decoder(ModelPayload).decode
 _read_item = msgspec.msgpack.Decoder(ItemPayload).decode
 _read_user = msgspec.msgpack.Decoder(UserPayload).decode
+
+
+class Features(dict[str, list[float]]):
+    """What each part says of each candidate, in the order in which candidates were found."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def of(self, item: str) -> list[float]:
+        """The item's features, all 0 where it is new."""
+        return self.setdefault(item, [0.0] * self.width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ def recommend(
     fetch_items: FetchItems,
     k: int,
     now_ms: int,
+    *,
     max_age_ms: int | None = MAX_AGE_MS,
 ) -> Answer:
     """The best `k` items for a user at `now_ms`.
@@ -97,39 +108,29 @@ def recommend(
 def _gather(
     model: ModelPayload, user: UserPayload | None, fetch_items: FetchItems, now_ms: int
 ) -> tuple[Features, int]:
-    features: Features = {}
-    width = POPULAR + len(model.popular)
+    features = Features(POPULAR + len(model.popular))
     context = 0
     if user is not None:
         lasts = user.inside or len(user.items)
         context = context_of(lasts, user.inside)
         recent = user.items[::-1][: min(lasts, model.reach)]
-        _add_transitions(features, width, recent, model, fetch_items, now_ms)
-        _add_history(features, width, user.items[::-1])
-    _add_popularity(features, width, model)
-    for x in features.values():
-        for f in (NEXT, LAST, FRESH, PREV):
-            x[f] = log1p(x[f] / FLOOR)
-        for f in range(POPULAR, width):
-            x[f] = log1p(x[f] / POPULAR_FLOOR)
+        values = fetch_items(sorted({item for item in recent if item}))
+        _add_transitions(features, model, [values.get(item) for item in recent], now_ms)
+        _add_history(features, user.items[::-1])
+    _add_popularity(features, model, BLENDED if context else None)
+    _to_roots(features)
     return features, context
 
 
 def _add_transitions(
-    features: Features,
-    width: int,
-    recent: list[str],
-    model: ModelPayload,
-    fetch_items: FetchItems,
-    now_ms: int,
+    features: Features, model: ModelPayload, recent: list[bytes | None], now_ms: int
 ) -> None:
-    values = fetch_items(sorted({item for item in recent if item}))
-    for steps, before in enumerate(recent):
-        if not values.get(before):
-            continue
-        item = _read_item(values[before])
-        near = model.fall**steps
-        _add_neighbours(features, width, item, near, steps == 0, _shrinks(model, item, now_ms))
+    for steps, value in enumerate(recent):
+        if value:
+            item = _read_item(value)
+            near = model.fall**steps
+            _add_next(features, item, near, _shrinks(model, item, now_ms), steps == 0)
+            _add_prev(features, item, near, _shrinks(model, item, now_ms))
 
 
 def _shrinks(model: ModelPayload, item: ItemPayload, now_ms: int) -> tuple[float, float]:
@@ -139,42 +140,46 @@ def _shrinks(model: ModelPayload, item: ItemPayload, now_ms: int) -> tuple[float
     return SHRINK * 2.0 ** min(age_ms / slow, 900.0), SHRINK * 2.0 ** min(age_ms / fast, 900.0)
 
 
-def _add_neighbours(
-    features: Features,
-    width: int,
-    item: ItemPayload,
-    near: float,
-    latest: bool,
-    shrinks: tuple[float, float],
+def _add_next(
+    features: Features, item: ItemPayload, near: float, shrinks: tuple[float, float], latest: bool
 ) -> None:
     slow, fast = shrinks
     every, last, fresh = item.next_totals
     weights = array("f", item.next_weights)
     for n, successor in enumerate(item.next_items):
-        x = features.setdefault(successor, [0.0] * width)
+        x = features.of(successor)
         x[NEXT] += near * weights[3 * n] / (every + slow)
         x[LAST] += weights[3 * n + 1] / (last + slow) if latest else 0.0
         x[FRESH] += near * weights[3 * n + 2] / (fresh + fast)
+
+
+def _add_prev(features: Features, item: ItemPayload, near: float, shrinks: tuple[float, float]) -> None:
     for predecessor, weight in zip(item.prev_items, array("f", item.prev_weights), strict=True):
-        x = features.setdefault(predecessor, [0.0] * width)
-        x[PREV] += near * weight / (item.prev_total + slow)
+        features.of(predecessor)[PREV] += near * weight / (item.prev_total + shrinks[0])
 
 
-def _add_history(features: Features, width: int, latest_first: list[str]) -> None:
+def _add_history(features: Features, latest_first: list[str]) -> None:
     for steps, item in enumerate(latest_first):
         if not item:
             continue
-        x = features.setdefault(item, [0.0] * width)
+        x = features.of(item)
         if steps == 0:
             x[AGAIN] = 1.0
         elif x[AGAIN] == 0.0 and x[BACK] == 0.0:
             x[BACK] = 1.0 / steps
 
 
-def _add_popularity(features: Features, width: int, model: ModelPayload) -> None:
+def _add_popularity(features: Features, model: ModelPayload, places: int | None) -> None:
     for h, listed in enumerate(model.popular):
-        for item, share in zip(listed.items, listed.shares, strict=True):
-            features.setdefault(item, [0.0] * width)[POPULAR + h] = share
+        for item, share in zip(listed.items[:places], listed.shares[:places], strict=True):
+            features.of(item)[POPULAR + h] = share
+
+
+def _to_roots(features: Features) -> None:
+    shares = (NEXT, LAST, FRESH, PREV, *range(POPULAR, features.width))
+    for x in features.values():
+        for f in shares:
+            x[f] = sqrt(sqrt(1.0 + x[f] / FLOOR)) - 1.0
 
 
 def _available(
@@ -184,14 +189,11 @@ def _available(
         yield from ranked
         return
     since = (now_ms - model.availability_ms) // HOUR_MS
-    listed = {item: hour for p in model.popular for item, hour in zip(p.items, p.seen_hours, strict=True)}
+    seen = {item: hour for p in model.popular for item, hour in zip(p.items, p.seen_hours, strict=True)}
     while page := list(islice(ranked, at_once)):
-        values = fetch_items([item for item in page if listed.get(item, since - 1) < since])
-        for item in page:
-            value = values.get(item)
-            hour = max(listed.get(item, since - 1), _read_item(value).seen_hour if value else since - 1)
-            if hour >= since:
-                yield item
+        values = fetch_items([item for item in page if item not in seen])
+        seen.update((item, _read_item(value).seen_hour) for item, value in values.items() if value)
+        yield from (item for item in page if seen.get(item, since - 1) >= since)
 
 
 def _dot(weights: list[float], x: list[float]) -> float:

@@ -7,12 +7,14 @@ Hazan, Singer 2011). Each part alone is one setting of the weights, so the blend
 the best of them.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from online_models.compiled import compiled
 from online_models.payload import CONTEXTS, NEXT, POPULAR
+from online_models.scratch import Scratch
 from online_models.state import Column, Layout, allocate
 
 MEMORY = 0.9999
@@ -50,40 +52,59 @@ def new_blend(half_lives: int) -> BlendState:
     return state
 
 
-@njit(cache=True, nogil=True)
-def score_all(weights, scratch, count):
+@compiled
+def score_all(weights: np.ndarray, scratch: Scratch) -> None:
     """Scores every candidate."""
-    score = scratch.score
-    score[:count] = 0.0
+    score = scratch.score[: scratch.size[0]]
+    score[:] = 0.0
     for f in range(len(weights)):
-        w = weights[f]
-        for c in range(count):
-            score[c] += w * scratch.x[f, c]
+        weight, x = weights[f], scratch.x[f]
+        for c in range(len(score)):
+            score[c] += weight * x[c]
 
 
-@njit(cache=True, nogil=True)
-def rank_among(scratch, count, place):
+@compiled
+def rank_among(scratch: Scratch, place: int) -> int:
     """The rank from 1 of a scored candidate; of equal ones the earlier goes first."""
     mine = scratch.score[place]
     ahead = 0
-    for c in range(count):
+    for c in range(scratch.size[0]):
         score = scratch.score[c]
         ahead += score > mine or (score == mine and c < place)
     return ahead + 1
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc"})
-def learn_choice(state, context, scratch, count, place, rate):
+@compiled
+def _exp(x: float) -> float:
+    """exp(x) for x <= 0 as (1 + x/1024)^1024: 1 % off at -4.5, but many times as fast, as it vectorises."""
+    y = max(1.0 + x / 1024.0, 0.0)
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    return y * y
+
+
+@partial(compiled, fastmath={"reassoc"})
+def learn_choice(state: BlendState, context: int, scratch: Scratch, place: int, rate: float) -> None:
     """Moves the context's weights towards the scored candidate that was taken; spoils the scores."""
+    size = scratch.size[0]
     chance = scratch.score
-    top = chance[:count].max()
+    top = chance[place]
+    for c in range(size):
+        top = max(top, chance[c])
     total = 0.0
-    for c in range(count):
-        chance[c] = np.exp(chance[c] - top)
+    for c in range(size):
+        chance[c] = _exp(chance[c] - top)
         total += chance[c]
     for f in range(state.weight.shape[1]):
         expected = 0.0
-        for c in range(count):
+        for c in range(size):
             expected += chance[c] * scratch.x[f, c]
         slope = scratch.x[f, place] - expected / total
         power = MEMORY * state.power[context, f] + slope * slope
@@ -91,8 +112,8 @@ def learn_choice(state, context, scratch, count, place, rate):
         state.weight[context, f] += rate * slope / np.sqrt(power)
 
 
-@njit(cache=True, nogil=True)
-def tally(row, rank):
+@compiled
+def tally(row: np.ndarray, rank: int) -> None:
     """Counts one prediction by the rank it gave to what was taken, 0 where it was no candidate."""
     row[ASKED] += 1.0
     if 0 < rank <= 10:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from online_models.identity import Identity
+from schemas.errors import UsageError
 
 VIEW, CLICK, ORDER = 0, 1, 2
 NO_SESSION = 0
@@ -21,7 +22,7 @@ BATCH_SCHEMA = pa.schema(
         ("kind", pa.int8()),
     ]
 )
-"""What `learn_many` takes; rows in order of (event_time_ms, event_id). `kind`: view, click, paid order line."""
+"""What `learn_many` takes, in order of (event_time_ms, event_id); `kind`: view, click, paid order line."""
 
 
 class Events(NamedTuple):
@@ -36,12 +37,15 @@ class Events(NamedTuple):
 
 def read_batch(batch: pa.RecordBatch, users: Identity, items: Identity) -> Events:
     """The batch in dense numbers; new users and items are added to their tables."""
+    kinds = batch.column("kind").to_numpy()
+    if len(kinds) and not VIEW <= kinds.min() <= kinds.max() <= ORDER:
+        raise UsageError(f"learn_many: kinds are {VIEW} to {ORDER}, got {kinds.min()}..{kinds.max()}")
     return Events(
         batch.column("event_time_ms").to_numpy(),
         users.intern(batch.column("user_id")),
         items.intern(batch.column("item_id")),
         _session_keys(batch.column("session_id")),
-        batch.column("kind").to_numpy(),
+        kinds,
     )
 
 

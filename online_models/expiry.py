@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 
 from online_models.decay import growth
-from online_models.features import EVER, HOUR_MS
 from online_models.history import HISTORY, forget_history_items
 from online_models.mix import Mix
+from online_models.mix_state import EVER, HOUR_MS
 from online_models.popularity import forget_items as forget_popularity
 from online_models.state import clear
 from online_models.transitions import forget_items as forget_transitions
@@ -60,7 +61,7 @@ class Expiry:
         if self.hour is not None:
             hours = np.maximum(hours, self.hour)
         edges = [0, *(np.flatnonzero(np.diff(hours)) + 1).tolist(), len(hours)]
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             yield batch.slice(start, end - start)
 
     def before(self, mix: Mix, piece: pa.RecordBatch) -> Gone:
@@ -77,7 +78,7 @@ class Expiry:
         rows = np.flatnonzero((last != EVER) & (last < hour * HOUR_MS - self.user_silence_ms))
         names = [str(mix._users.names[row]) for row in rows.tolist()]
         clear(state, HISTORY, rows)
-        mix._state.user_sight.changed[rows] = False
+        mix._state.audience.changed[rows] = False
         mix._users.expire(rows.tolist())
         return names
 

@@ -4,160 +4,139 @@ Candidates are the successors and predecessors of the user's last items, those i
 top popularity lists; all bounded, so a prediction costs the same however many items there are.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numba import njit
 
-from online_models.history import KEPT, back, in_session, kept
-from online_models.payload import AGAIN, BACK, FLOOR, FRESH, LAST, NEXT, POPULAR, POPULAR_FLOOR, PREV, SHRINK
-from online_models.popularity import TOP
-from online_models.transitions import FAST, SLOTS, SLOW, weight_now
-
-HOUR_MS = 3_600_000
-EVER = np.iinfo(np.int64).min
-"""`since_hour` where every item ever seen is available."""
+from online_models.compiled import compiled
+from online_models.history import KEPT, HistoryState, back, in_session, kept
+from online_models.mix_state import EVER, HOUR_MS, MixSettings, MixState
+from online_models.payload import AGAIN, BACK, BLENDED, FLOOR, FRESH, LAST, NEXT, POPULAR, PREV, SHRINK
+from online_models.popularity import TOP, PopularityState
+from online_models.scratch import Scratch, add_candidate
+from online_models.transitions import FAST, SLOTS, SLOW, TransitionState, weight_now
 
 
-class Scratch(NamedTuple):
-    """Working room of one prediction: where each item stands among the candidates, and their features."""
-
-    place: np.ndarray
-    item: np.ndarray
-    x: np.ndarray
-    score: np.ndarray
+@compiled
+def since_hour_of(now_ms: int, availability_ms: int) -> int:
+    """Items last seen in this hour or later are available now."""
+    return EVER if availability_ms < 0 else (now_ms - availability_ms) // HOUR_MS
 
 
-def new_scratch(rows: int, half_lives: int, reach: int) -> Scratch:
-    """Room for `rows` items; `place` is -1 throughout between predictions."""
-    most = 2 * reach * SLOTS + half_lives * TOP + KEPT
-    return Scratch(
-        np.full(rows, -1, np.int32),
-        np.zeros(most, np.int32),
-        np.zeros((POPULAR + half_lives, most)),
-        np.zeros(most),
-    )
+@compiled
+def gather(scratch: Scratch, state: MixState, user: int, now_ms: int, settings: MixSettings) -> int:
+    """Fills in the candidates for the user now; says how many last items it looked at, or could have."""
+    lasts = _lasts(state.history, user)
+    since = since_hour_of(now_ms, settings.availability_ms)
+    hour = state.sight.hour
+    slow = SHRINK * weight_now(state.transitions, SLOW, now_ms)
+    fast = SHRINK * weight_now(state.transitions, FAST, now_ms)
+    for steps in range(min(lasts, settings.reach)):
+        before = back(state.history, user, steps)
+        if before >= 0:
+            near = settings.fall**steps
+            shares = _shares(state.transitions, before, near, steps == 0, (slow, fast))
+            _add_next(scratch, state.transitions, before, shares, (hour, since))
+            _add_prev(scratch, state.transitions, before, shares[3], (hour, since))
+    if user >= 0:
+        _add_history(scratch, state.history, user, (hour, since))
+    _add_popularity(scratch, state.popularity, BLENDED if lasts > 0 else TOP, (hour, since))
+    _to_roots(scratch)
+    return lasts
 
 
-@njit(cache=True, nogil=True)
-def gather(scratch, history, transitions, popularity, seen_hour, user, now_ms, since_hour, reach, fall):
-    """Fills in the candidates for the user now; says how many there are and how many last items count."""
-    count = 0
-    lasts = _lasts(history, user)
-    count = _from_transitions(
-        scratch, count, history, transitions, seen_hour, user, now_ms, since_hour, min(lasts, reach), fall
-    )
-    count = _from_history(scratch, count, history, seen_hour, user, since_hour)
-    count = _from_popularity(scratch, count, popularity, seen_hour, since_hour)
-    _to_logs(scratch, count, popularity)
-    return count, lasts
-
-
-@njit(cache=True, nogil=True)
-def release(scratch, count):
-    """Leaves the scratch as it was before `gather`."""
-    for c in range(count):
-        scratch.place[scratch.item[c]] = -1
-    scratch.x[:, :count] = 0.0
-
-
-@njit(cache=True, nogil=True)
-def _lasts(history, user):
+@compiled
+def _lasts(history: HistoryState, user: int) -> int:
     if user < 0:
         return 0
     inside = in_session(history, user)
     return inside if inside > 0 else kept(history, user)
 
 
-@njit(cache=True, nogil=True)
-def _candidate(scratch, count, item):
-    place = scratch.place[item]
-    if place >= 0:
-        return place, count
-    scratch.place[item] = count
-    scratch.item[count] = item
-    return count, count + 1
+@compiled
+def _shares(
+    transitions: TransitionState, before: int, near: float, latest: bool, shrinks: tuple[float, float]
+) -> tuple[float, float, float, float]:
+    """What one unit of each weight in the item's row is worth."""
+    slow, fast = shrinks
+    total = transitions.next_total[before]
+    last = 1.0 / (total[LAST] + slow) if latest else 0.0
+    came = near / (transitions.prev_total[before] + slow)
+    return near / (total[NEXT] + slow), last, near / (total[FRESH] + fast), came
 
 
-@njit(cache=True, nogil=True)
-def _from_transitions(
-    scratch, count, history, transitions, seen_hour, user, now_ms, since_hour, steps_back, fall
-):
-    x = scratch.x
-    slow = SHRINK * weight_now(transitions, SLOW, now_ms)
-    fast = SHRINK * weight_now(transitions, FAST, now_ms)
-    for steps in range(steps_back):
-        before = back(history, user, steps)
-        if before < 0:
+@compiled
+def _add_next(
+    scratch: Scratch,
+    transitions: TransitionState,
+    before: int,
+    shares: tuple[float, float, float, float],
+    sight: tuple[np.ndarray, int],
+) -> None:
+    hour, since = sight
+    every, last, fresh, _ = shares
+    places, found, x, size = scratch.place, scratch.item, scratch.x, scratch.size
+    items, weights = transitions.next_item[before], transitions.next_weight[before]
+    for s in range(SLOTS):
+        item = items[s]
+        if item < 0:
+            break
+        if hour[item] >= since:
+            c = add_candidate(places, found, size, item)
+            x[NEXT, c] += every * weights[s, NEXT]
+            x[LAST, c] += last * weights[s, LAST]
+            x[FRESH, c] += fresh * weights[s, FRESH]
+
+
+@compiled
+def _add_prev(
+    scratch: Scratch, transitions: TransitionState, before: int, came: float, sight: tuple[np.ndarray, int]
+) -> None:
+    hour, since = sight
+    places, found, x, size = scratch.place, scratch.item, scratch.x, scratch.size
+    items, weights = transitions.prev_item[before], transitions.prev_weight[before]
+    for s in range(SLOTS):
+        item = items[s]
+        if item < 0:
+            break
+        if hour[item] >= since:
+            x[PREV, add_candidate(places, found, size, item)] += came * weights[s]
+
+
+@compiled
+def _add_history(scratch: Scratch, history: HistoryState, user: int, sight: tuple[np.ndarray, int]) -> None:
+    hour, since = sight
+    places, found, x, size = scratch.place, scratch.item, scratch.x, scratch.size
+    items, length = history.item[user], history.length[user]
+    for steps in range(min(length, KEPT)):
+        item = items[(length - 1 - steps) % KEPT]
+        if item < 0 or hour[item] < since:
             continue
-        near = fall**steps
-        total = transitions.next_total[before]
-        every = near / (total[0] + slow)
-        fresh = near / (total[2] + fast)
-        last = 1.0 / (total[1] + slow) if steps == 0 else 0.0
-        for s in range(SLOTS):
-            item = transitions.next_item[before, s]
-            if item < 0:
-                break
-            if seen_hour[item] < since_hour:
-                continue
-            c, count = _candidate(scratch, count, item)
-            weight = transitions.next_weight[before, s]
-            x[NEXT, c] += every * weight[0]
-            x[LAST, c] += last * weight[1]
-            x[FRESH, c] += fresh * weight[2]
-        came = near / (transitions.prev_total[before] + slow)
-        for s in range(SLOTS):
-            item = transitions.prev_item[before, s]
-            if item < 0:
-                break
-            if seen_hour[item] < since_hour:
-                continue
-            c, count = _candidate(scratch, count, item)
-            x[PREV, c] += came * transitions.prev_weight[before, s]
-    return count
-
-
-@njit(cache=True, nogil=True)
-def _from_history(scratch, count, history, seen_hour, user, since_hour):
-    if user < 0:
-        return count
-    for steps in range(kept(history, user)):
-        item = back(history, user, steps)
-        if item < 0 or seen_hour[item] < since_hour:
-            continue
-        c, count = _candidate(scratch, count, item)
+        c = add_candidate(places, found, size, item)
         if steps == 0:
-            scratch.x[AGAIN, c] = 1.0
-        elif scratch.x[AGAIN, c] == 0.0 and scratch.x[BACK, c] == 0.0:
-            scratch.x[BACK, c] = 1.0 / steps
-    return count
+            x[AGAIN, c] = 1.0
+        elif x[AGAIN, c] == 0.0 and x[BACK, c] == 0.0:
+            x[BACK, c] = 1.0 / steps
 
 
-@njit(cache=True, nogil=True)
-def _from_popularity(scratch, count, popularity, seen_hour, since_hour):
-    for h in range(len(popularity.total)):
-        if popularity.total[h] <= 0.0:
-            continue
-        for p in range(TOP):
-            item = popularity.top[h, p]
+@compiled
+def _add_popularity(
+    scratch: Scratch, popularity: PopularityState, listed: int, sight: tuple[np.ndarray, int]
+) -> None:
+    hour, since = sight
+    places, found, x, size = scratch.place, scratch.item, scratch.x, scratch.size
+    value, top, totals = popularity.value, popularity.top, popularity.total
+    for h in range(len(totals)):
+        for p in range(listed if totals[h] > 0.0 else 0):
+            item = top[h, p]
             if item < 0:
                 break
-            if seen_hour[item] < since_hour:
-                continue
-            c, count = _candidate(scratch, count, item)
-            scratch.x[POPULAR + h, c] = popularity.value[item, h] / popularity.total[h]
-    return count
+            if hour[item] >= since:
+                x[POPULAR + h, add_candidate(places, found, size, item)] = value[item, h] / totals[h]
 
 
-@njit(cache=True, nogil=True)
-def _to_logs(scratch, count, popularity):
-    x = scratch.x
-    for f in range(AGAIN):
-        for c in range(count):
-            if x[f, c] > 0.0:
-                x[f, c] = np.log1p(x[f, c] / FLOOR)
-    for h in range(len(popularity.total)):
-        for c in range(count):
-            if x[POPULAR + h, c] > 0.0:
-                x[POPULAR + h, c] = np.log1p(x[POPULAR + h, c] / POPULAR_FLOOR)
+@compiled
+def _to_roots(scratch: Scratch) -> None:
+    for f in range(scratch.x.shape[0]):
+        if f not in (AGAIN, BACK):
+            row = scratch.x[f]
+            for c in range(scratch.size[0]):
+                row[c] = np.sqrt(np.sqrt(1.0 + row[c] / FLOOR)) - 1.0

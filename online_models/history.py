@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from online_models.compiled import compiled
 from online_models.decay import UNSET_MS
 from online_models.events import NO_SESSION
 from online_models.state import Column, Layout, allocate
@@ -53,8 +53,8 @@ def new_history(rows: int) -> HistoryState:
     return allocate(HistoryState, HISTORY, rows)
 
 
-@njit(cache=True, nogil=True)
-def enter(state, user, now_ms, session):
+@compiled
+def enter(state: HistoryState, user: int, now_ms: int, session: int) -> int:
     """The user is here: finds the session's key, and notes where a new session's items begin."""
     last = state.last_ms[user]
     if last != UNSET_MS and now_ms - last > SILENCE_MS:
@@ -67,25 +67,25 @@ def enter(state, user, now_ms, session):
     return key
 
 
-@njit(cache=True, nogil=True)
-def clicked_before(state, user, key):
+@compiled
+def clicked_before(state: HistoryState, user: int, key: int) -> bool:
     """Whether the user already clicked in this session: then a prediction is asked."""
-    for s in range(SESSIONS):
+    for s in range(SESSIONS):  # noqa: SIM110 - numba compiles no generators
         if state.clicked[user, s] == key:
             return True
     return False
 
 
-@njit(cache=True, nogil=True)
-def note_click(state, user, key):
+@compiled
+def note_click(state: HistoryState, user: int, key: int) -> None:
     """Remembers that the session has a click, in place of the oldest such session."""
     if not clicked_before(state, user, key):
         state.clicked[user, state.clicks[user] % SESSIONS] = key
         state.clicks[user] += 1
 
 
-@njit(cache=True, nogil=True)
-def push(state, user, item, now_ms):
+@compiled
+def push(state: HistoryState, user: int, item: int, now_ms: int) -> None:
     """Appends an item to what the user did."""
     at = state.length[user] % KEPT
     state.item[user, at] = item
@@ -93,20 +93,20 @@ def push(state, user, item, now_ms):
     state.length[user] += 1
 
 
-@njit(cache=True, nogil=True)
-def back(state, user, steps):
+@compiled
+def back(state: HistoryState, user: int, steps: int) -> int:
     """The item so many steps back (0: the latest)."""
     return state.item[user, (state.length[user] - 1 - steps) % KEPT]
 
 
-@njit(cache=True, nogil=True)
-def kept(state, user):
+@compiled
+def kept(state: HistoryState, user: int) -> int:
     """Items that can be looked back at."""
     return min(state.length[user], KEPT)
 
 
-@njit(cache=True, nogil=True)
-def in_session(state, user):
+@compiled
+def in_session(state: HistoryState, user: int) -> int:
     """Of them, those of the current session."""
     return min(state.length[user] - state.start[user], KEPT)
 

@@ -13,11 +13,13 @@ SHRINK = 5.0
 """Steps that every item is credited with beside those seen, so that rare items promise little."""
 
 FLOOR = 1e-3
-POPULAR_FLOOR = 1e-4
-"""Shares below these are as good as none: a feature is log(1 + share / floor)."""
+"""Shares below this are as good as none: a feature is the fourth root of (1 + share / floor), less 1."""
+
+BLENDED = 50
+"""Places of each popularity list that are candidates beside a user's own; all are where nothing is known."""
 
 CONTEXTS = 13
-"""Weights are learned by number of items in the session: none, 1 … 10, more; the last is for a new session."""
+"""Weights are learned by number of items in the session: 0, 1 … 10, more; the last is for a new session."""
 
 ONLY_EARLIER = CONTEXTS - 1
 
@@ -52,7 +54,7 @@ class ModelPayload(msgspec.Struct, frozen=True):
 
 
 class ItemPayload(msgspec.Struct, frozen=True, array_like=True):
-    """An item's neighbours as of `at_ms`; weights are float32 in bytes, three a successor, one a predecessor."""
+    """An item's neighbours as of `at_ms`; weights are float32 bytes, three a successor, one a predecessor."""
 
     seen_hour: int
     at_ms: int
@@ -65,7 +67,7 @@ class ItemPayload(msgspec.Struct, frozen=True, array_like=True):
 
 
 class UserPayload(msgspec.Struct, frozen=True, array_like=True):
-    """A user's last items with times, oldest first, expired ones empty; the last `inside` are this session's."""
+    """A user's last items with times, oldest first, expired ones empty; `inside`: of this session."""
 
     items: list[str]
     times_ms: list[int]

@@ -7,8 +7,8 @@ best 100 stays exact by moving the one item that was counted.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from online_models.compiled import compiled
 from online_models.decay import UNSET_MS, growth, overdue
 from online_models.events import Events
 from online_models.state import Column, Layout, allocate, clear, grow
@@ -51,55 +51,59 @@ def new_popularity(half_lives_ms: tuple[int, ...], rows: int) -> PopularityState
     return state
 
 
-@njit(cache=True, nogil=True)
-def count_item(state, item, now_ms, weight):
+@compiled
+def count_item(state: PopularityState, item: int, now_ms: int, weight: float) -> None:
     """Counts one event of an item, in every half-life."""
-    for h in range(state.total.shape[0]):
-        if state.landmark_ms[h] == UNSET_MS:
-            state.landmark_ms[h] = now_ms
-        shift = overdue(now_ms, state.landmark_ms[h], state.half_life_ms[h])
+    value, place, top, total, landmark, half_life = state
+    for h in range(len(total)):
+        if landmark[h] == UNSET_MS:
+            landmark[h] = now_ms
+        shift = overdue(now_ms, landmark[h], half_life[h])
         if shift > 0.0:
             _bring_down(state, h, shift)
-        gain = weight * growth(now_ms, state.landmark_ms[h], state.half_life_ms[h])
-        state.value[item, h] += gain
-        state.total[h] += gain
-        _raise(state, h, item)
+        gain = weight * growth(now_ms, landmark[h], half_life[h])
+        value[item, h] += gain
+        total[h] += gain
+        _raise(value[:, h], place[:, h], top[h], item)
 
 
-@njit(cache=True, nogil=True)
-def share_of(state, h, item):
+@compiled
+def share_of(state: PopularityState, h: int, item: int) -> float:
     """The item's share of all decayed counts, 0 where nothing was counted."""
     return state.value[item, h] / state.total[h] if state.total[h] > 0.0 else 0.0
 
 
-@njit(cache=True, nogil=True)
-def _bring_down(state, h, shift):
-    state.value[:, h] *= np.exp2(-shift)
-    state.total[h] *= np.exp2(-shift)
+@compiled
+def _bring_down(state: PopularityState, h: int, shift: float) -> None:
+    factor = np.exp2(-shift)
+    for item in range(len(state.value)):
+        state.value[item, h] *= factor
+    state.total[h] *= factor
     state.landmark_ms[h] += np.int64(shift * state.half_life_ms[h])
 
 
-@njit(cache=True, nogil=True)
-def _raise(state, h, item):
-    place = state.place[item, h]
-    mine = state.value[item, h]
-    if place < 0:
-        last = state.top[h, TOP - 1]
+@compiled
+def _raise(value: np.ndarray, place: np.ndarray, top: np.ndarray, item: int) -> None:
+    """Moves an item up to where its count belongs; the arrays are one half-life's."""
+    mine = value[item]
+    at = place[item]
+    if at < 0:
+        last = top[TOP - 1]
         if last >= 0:
-            if state.value[last, h] >= mine:
+            if value[last] >= mine:
                 return
-            state.place[last, h] = -1
-        place = TOP - 1
-    while place > 0:
-        above = state.top[h, place - 1]
-        if above >= 0 and state.value[above, h] >= mine:
-            break
-        state.top[h, place] = above
+            place[last] = -1
+        at = TOP - 1
+    while at > 0:
+        above = top[at - 1]
         if above >= 0:
-            state.place[above, h] = place
-        place -= 1
-    state.top[h, place] = item
-    state.place[item, h] = place
+            if value[above] >= mine:
+                break
+            place[above] = at
+        top[at] = above
+        at -= 1
+    top[at] = item
+    place[item] = at
 
 
 def forget_items(state: PopularityState, rows: np.ndarray) -> None:
@@ -121,8 +125,8 @@ def _list_again(state: PopularityState, h: int) -> None:
     state.place[best, h] = np.arange(len(best))
 
 
-@njit(cache=True, nogil=True)
-def _count_all(state, events, weights):
+@compiled
+def _count_all(state: PopularityState, events: Events, weights: np.ndarray) -> None:
     for e in range(len(events.item)):
         weight = weights[events.kind[e]]
         if events.item[e] >= 0 and weight > 0.0:
@@ -171,7 +175,7 @@ class Popularity(StreamRanker):
         self._state = grow(self._state, self._layout, len(self._items))
         _count_all(self._state, events, np.array(self.kind_weights))
 
-    def predict_one(self, user: Any, item: Any, x: dict[str, Any] | None = None) -> float:
+    def predict_one(self, user: Any, item: Any, x: dict[str, Any] | None = None) -> float:  # noqa: ARG002
         """The item's share of all decayed counts in the first half-life; 0 for an unknown item."""
         row = self._items.row(item)
         return float(share_of(self._state, 0, row)) if row >= 0 else 0.0

@@ -11,7 +11,9 @@ from online_models.answer import recommend
 from online_models.blend import ASKED, HITS, RECIPROCAL
 from online_models.expiry import Expiry
 from online_models.identity import Identity
-from online_models.mix import Mix, MixState
+from online_models.mix import Mix
+from online_models.mix_state import MixState
+from online_models.scratch import with_room
 from online_models.state import dump, load
 from online_models.updates import GONE, Updates, item_payload, model_payload, take_changed, user_payload
 from schemas.errors import StateError
@@ -89,10 +91,10 @@ class Recommender:
         users = dict.fromkeys(self._gone_users, GONE)
         for row in take_changed(state.sight.changed, most):
             items[str(mix._items.names[row])] = item_payload(mix, row)
-        for row in take_changed(state.user_sight.changed, most):
+        for row in take_changed(state.audience.changed, most):
             users[str(mix._users.names[row])] = user_payload(mix, row)
         self._gone_items, self._gone_users = {}, {}
-        remaining = int(state.sight.changed.sum() + state.user_sight.changed.sum())
+        remaining = int(state.sight.changed.sum() + state.audience.changed.sum())
         return Updates(model_payload(mix, self.model_version, self.counters()), items, users, remaining)
 
     def to_bytes(self) -> bytes:
@@ -106,7 +108,7 @@ class Recommender:
             read = msgspec.msgpack.decode(written)
             if read["format"] != FORMAT:
                 raise StateError(
-                    f"recommender snapshot: format {read['format']} is not {FORMAT}; replay the events instead"
+                    f"recommender snapshot: format {read['format']}, wanted {FORMAT}; replay the events"
                 )
             return cls._restored(read)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
@@ -116,7 +118,7 @@ class Recommender:
         """A digest of all that was learned; equal states have equal digests, whatever was published."""
         durable = self._durable()
         durable["state"] = {**durable["state"], "sight": {**durable["state"]["sight"], "changed": b""}}
-        durable["state"]["user_sight"] = durable["gone"] = None
+        durable["state"]["audience"] = durable["gone"] = None
         return hashlib.blake2b(msgspec.msgpack.encode(durable), digest_size=16).hexdigest()
 
     def _durable(self) -> dict[str, Any]:
@@ -136,14 +138,16 @@ class Recommender:
 
     @classmethod
     def _restored(cls, read: dict[str, Any]) -> "Recommender":
-        settings = {name: tuple(v) if isinstance(v, list) else v for name, v in read["mix"].items()}
+        settings: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in read["mix"].items()
+        }
         mix = Mix(**settings)
         mix._users, mix._items = Identity.restore(*read["users"]), Identity.restore(*read["items"])
         mix.now_ms = read["now_ms"]
         parts = zip(MixState._fields, mix._state, mix.layouts(), mix.rows(), strict=True)
-        mix._state = MixState(
-            *(load(type(part), layout, n, read["state"][name]) for name, part, layout, n in parts)
-        )
+        loaded: Any = [load(type(part), layout, n, read["state"][name]) for name, part, layout, n in parts]
+        mix._state = MixState(*loaded)
+        mix._scratch = with_room(mix._scratch, len(mix._items))
         model = cls(mix, Expiry(**read["expiry"]))
         model.expiry.hour, model.model_version = read["hour"], read["model_version"]
         model._gone_items, model._gone_users = (dict.fromkeys(gone) for gone in read["gone"])

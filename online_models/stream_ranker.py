@@ -23,7 +23,7 @@ class StreamRanker(Ranker):
         self._items = Identity()
 
     def learn_one(self, user: Any, item: Any, y: Any = True, x: dict[str, Any] | None = None) -> None:
-        """Learns one event; `x` may hold `event_time_ms`, `session_id`, and `kind` (a click if `y` is true)."""
+        """Learns one event; `x` may hold `event_time_ms`, `session_id` and `kind` (else a click if `y`)."""
         context = x or {}
         kind = context.get("kind", CLICK if y else 0)
         row = (context.get("event_time_ms", 0), "", user, item, context.get("session_id"), kind)

@@ -8,25 +8,25 @@ Frequent Pattern Techniques and a Deep Learning Method for Session-Based Recomme
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from online_models.compiled import compiled
 from online_models.decay import UNSET_MS, growth, overdue
 from online_models.events import CLICK, Events
-from online_models.history import HISTORY, back, enter, in_session, new_history, push
+from online_models.history import HISTORY, HistoryState, back, enter, in_session, new_history, push
 from online_models.state import Column, Layout, allocate, capacity, clear, grow
 from online_models.stream_ranker import StreamRanker
 
 SLOTS = 50
-"""Successors (and predecessors) kept an item: what serving gets, so that what is learned is what is served."""
+"""Successors (and predecessors) kept an item: all that serving gets, so what is learned is what is served."""
 
 ALL, LAST, FRESH = 0, 1, 2
-"""The weights of a successor: over any distance; from the very next step only; any distance, short half-life."""
+"""A successor's weights: at any distance; as the very next step; at any distance with a short half-life."""
 
 SLOW, FAST = 0, 1
 HOUR_MS = 3_600_000
 HALF_LIVES_MS = (72 * HOUR_MS, HOUR_MS)
 REACH = 5
-FALL = 0.6
+FALL = 0.5
 
 
 class TransitionState(NamedTuple):
@@ -61,22 +61,28 @@ def new_transitions(half_lives_ms: tuple[int, int], rows: int) -> TransitionStat
     return state
 
 
-@njit(cache=True, nogil=True)
-def learn_step(state, history, user, item, now_ms, reach, fall):
-    """Learns that the user came to `item` from their last items of the session."""
+@compiled
+def learn_step(
+    state: TransitionState, history: HistoryState, user: int, item: int, step: tuple[int, int, float]
+) -> None:
+    """Learns that the user came to `item` from their last ones of the session; `step`: now, reach, fall."""
+    now_ms, reach, fall = step
     slow, fast = advance(state, now_ms)
     for steps in range(min(in_session(history, user), reach)):
         before = back(history, user, steps)
         if before < 0:
             continue
         near = fall**steps
-        _add_next(state, before, item, slow * near, slow if steps == 0 else 0.0, fast * near)
+        gains = (slow * near, slow if steps == 0 else 0.0, fast * near)
+        _add_next(state.next_item[before], state.next_weight[before], item, gains)
+        _add_totals(state.next_total[before], gains)
         if before != item:
-            _add_prev(state, item, before, slow * near)
+            _add_prev(state.prev_item[item], state.prev_weight[item], before, slow * near)
+            state.prev_total[item] += slow * near
 
 
-@njit(cache=True, nogil=True)
-def advance(state, now_ms):
+@compiled
+def advance(state: TransitionState, now_ms: int) -> tuple[float, float]:
     """What a step now weighs, slow and fast fading; brings weights down where they grew too large."""
     for h in range(2):
         if state.landmark_ms[h] == UNSET_MS:
@@ -87,56 +93,57 @@ def advance(state, now_ms):
     return weight_now(state, SLOW, now_ms), weight_now(state, FAST, now_ms)
 
 
-@njit(cache=True, nogil=True)
-def weight_now(state, speed, now_ms):
+@compiled
+def weight_now(state: TransitionState, speed: int, now_ms: int) -> float:
     """What one step at `now_ms` weighs."""
     if state.landmark_ms[speed] == UNSET_MS:
         return 1.0
     return growth(now_ms, state.landmark_ms[speed], state.half_life_ms[speed])
 
 
-@njit(cache=True, nogil=True)
-def _bring_down(state, h, shift):
+@compiled
+def _bring_down(state: TransitionState, h: int, shift: float) -> None:
     factor = np.exp2(-shift)
-    if h == FAST:
-        state.next_weight[:, :, FRESH] *= np.float32(factor)
-        state.next_total[:, FRESH] *= factor
-    else:
-        state.next_weight[:, :, :FRESH] *= np.float32(factor)
-        state.next_total[:, :FRESH] *= factor
-        state.prev_weight[:] *= np.float32(factor)
-        state.prev_total[:] *= factor
+    first, last = (FRESH, FRESH) if h == FAST else (ALL, LAST)
+    for item in range(len(state.next_total)):
+        for kind in range(first, last + 1):
+            state.next_total[item, kind] *= factor
+            for s in range(SLOTS):
+                state.next_weight[item, s, kind] *= np.float32(factor)
+        if h == SLOW:
+            state.prev_total[item] *= factor
+            for s in range(SLOTS):
+                state.prev_weight[item, s] *= np.float32(factor)
     state.landmark_ms[h] += np.int64(shift * state.half_life_ms[h])
 
 
-@njit(cache=True, nogil=True)
-def _add_next(state, before, item, every, last, fresh):
-    slot = _slot(state.next_item[before], state.next_weight[before, :, ALL], item)
-    weights = state.next_weight[before, slot]
-    if state.next_item[before, slot] != item:
-        state.next_item[before, slot] = item
-        weights[:] = 0.0
-    weights[ALL] += np.float32(every)
-    weights[LAST] += np.float32(last)
-    weights[FRESH] += np.float32(fresh)
-    total = state.next_total[before]
-    total[ALL] += every
-    total[LAST] += last
-    total[FRESH] += fresh
+@compiled
+def _add_next(items: np.ndarray, weights: np.ndarray, item: int, gains: tuple[float, float, float]) -> None:
+    slot = _slot(items, weights[:, ALL], item)
+    if items[slot] != item:
+        items[slot] = item
+        weights[slot] = 0.0
+    for kind in range(3):
+        weights[slot, kind] += np.float32(gains[kind])
 
 
-@njit(cache=True, nogil=True)
-def _add_prev(state, item, before, weight):
-    slot = _slot(state.prev_item[item], state.prev_weight[item], before)
-    if state.prev_item[item, slot] != before:
-        state.prev_item[item, slot] = before
-        state.prev_weight[item, slot] = 0.0
-    state.prev_weight[item, slot] += np.float32(weight)
-    state.prev_total[item] += weight
+@compiled
+def _add_totals(totals: np.ndarray, gains: tuple[float, float, float]) -> None:
+    for kind in range(3):
+        totals[kind] += gains[kind]
 
 
-@njit(cache=True, nogil=True)
-def _slot(items, weights, wanted):
+@compiled
+def _add_prev(items: np.ndarray, weights: np.ndarray, before: int, gain: float) -> None:
+    slot = _slot(items, weights, before)
+    if items[slot] != before:
+        items[slot] = before
+        weights[slot] = 0.0
+    weights[slot] += np.float32(gain)
+
+
+@compiled
+def _slot(items: np.ndarray, weights: np.ndarray, wanted: int) -> int:
     """Where `wanted` stands; else the first free slot; else the lightest, which has to go."""
     lightest = 0
     for s in range(SLOTS):
@@ -165,20 +172,22 @@ def _close_gaps(items: np.ndarray, weights: np.ndarray, gone: np.ndarray) -> Non
     items[len(keep) :], weights[len(keep) :] = -1, 0
 
 
-@njit(cache=True, nogil=True)
-def _learn_all(state, history, events, reach, fall):
+@compiled
+def _learn_all(
+    state: TransitionState, history: HistoryState, events: Events, reach: int, fall: float
+) -> None:
     for e in range(len(events.item)):
         user, item, now_ms = events.user[e], events.item[e], events.time_ms[e]
         if user < 0:
             continue
         enter(history, user, now_ms, events.session[e])
         if item >= 0 and events.kind[e] >= CLICK:
-            learn_step(state, history, user, item, now_ms, reach, fall)
+            learn_step(state, history, user, item, (now_ms, reach, fall))
             push(history, user, item, now_ms)
 
 
-@njit(cache=True, nogil=True)
-def _share_after(state, before, item):
+@compiled
+def _share_after(state: TransitionState, before: int, item: int) -> float:
     total = state.next_total[before, ALL]
     for s in range(SLOTS):
         if state.next_item[before, s] == item and total > 0.0:
@@ -233,7 +242,7 @@ class Transitions(StreamRanker):
         self._history = grow(self._history, HISTORY, len(self._users))
         _learn_all(self._state, self._history, events, self.reach, self.fall)
 
-    def predict_one(self, user: Any, item: Any, x: dict[str, Any] | None = None) -> float:
+    def predict_one(self, user: Any, item: Any, x: dict[str, Any] | None = None) -> float:  # noqa: ARG002
         """The distance-weighted share of the item after the user's last ones; 0 where nothing is known."""
         who, row = self._users.row(user), self._items.row(item)
         if who < 0 or row < 0:

@@ -1,0 +1,68 @@
+"""Working room of one prediction: which items are candidates, and what each part says of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from online_models.compiled import compiled
+from online_models.history import KEPT
+from online_models.payload import POPULAR
+from online_models.popularity import TOP
+from online_models.transitions import SLOTS
+
+
+class Scratch(NamedTuple):
+    """`place` of each item among the candidates (-1: none), their `item`s, features `x` and `score`s."""
+
+    place: np.ndarray
+    item: np.ndarray
+    x: np.ndarray
+    score: np.ndarray
+    size: np.ndarray
+
+
+def new_scratch(rows: int, half_lives: int, reach: int) -> Scratch:
+    """Room for `rows` items, and for as many candidates as there can be."""
+    most = 2 * reach * SLOTS + half_lives * TOP + KEPT
+    return Scratch(
+        np.full(rows, -1, np.int32),
+        np.zeros(most, np.int32),
+        np.zeros((POPULAR + half_lives, most)),
+        np.zeros(most),
+        np.zeros(1, np.int64),
+    )
+
+
+def with_room(scratch: Scratch, rows: int) -> Scratch:
+    """The same with room for at least `rows` items."""
+    have = len(scratch.place)
+    if rows <= have:
+        return scratch
+    more = np.full(max(rows, 2 * have) - have, -1, np.int32)
+    return scratch._replace(place=np.concatenate([scratch.place, more]))
+
+
+@compiled
+def add_candidate(places: np.ndarray, found: np.ndarray, size: np.ndarray, item: int) -> int:
+    """The item's place among the candidates, which it joins where it is new.
+
+    Takes the arrays of a `Scratch` one by one: handing over a tuple of arrays counts references to each,
+    which costs more than all else here.
+    """
+    place = places[item]
+    if place < 0:
+        place = size[0]
+        places[item] = place
+        found[place] = item
+        size[0] = place + 1
+    return place
+
+
+@compiled
+def release(scratch: Scratch) -> None:
+    """Leaves the scratch without candidates."""
+    size = scratch.size[0]
+    for c in range(size):
+        scratch.place[scratch.item[c]] = -1
+    scratch.x[:, :size] = 0.0
+    scratch.size[0] = 0
