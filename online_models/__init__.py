@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from online_models.answer import Answer, recommend
     from online_models.mix import Mix
     from online_models.popularity import Popularity
+    from online_models.prequential import evaluate
     from online_models.recommender import Recommender
     from online_models.transitions import Transitions
     from online_models.updates import Updates
 
-__all__ = ["Answer", "Mix", "Popularity", "Recommender", "Transitions", "Updates", "recommend"]
+__all__ = ["Answer", "Mix", "Popularity", "Recommender", "Transitions", "Updates", "evaluate", "recommend"]
 
 _HOME = {
     "Answer": "answer",
@@ -28,6 +29,7 @@ _HOME = {
     "Recommender": "recommender",
     "Transitions": "transitions",
     "Updates": "updates",
+    "evaluate": "prequential",
     "recommend": "answer",
 }
 

@@ -92,26 +92,26 @@ class Mix(StreamRanker):
 
     def rows(self) -> tuple[int, ...]:
         """How many ids each part of the state has rows for."""
-        users, items = max(1, len(self._users)), max(1, len(self._items))
-        return users, items, items, items, users, 0
+        return _rows(len(self._users), len(self._items))
 
     def _learn(self, events: Events) -> None:
         self.learn_ranked(events)
 
     def learn_ranked(self, events: Events) -> np.ndarray:
-        """Learns, and says which rank from 1 each event's item had: 0 beyond all candidates, -1 unasked."""
-        self._make_room()
+        """Learns, and says each click's rank from 1: 0 where it was no candidate, -1 for other events."""
+        self.make_room(len(self._users), len(self._items))
         ranks = np.empty(len(events.item), np.int32)
         learn_events(self._state, self._scratch, self.settings(), events, ranks)
         if len(ranks):
             self.now_ms = max(self.now_ms, int(events.time_ms.max()))
         return ranks
 
-    def _make_room(self) -> None:
-        parts = zip(self._state, self.layouts(), self.rows(), strict=True)
+    def make_room(self, users: int, items: int) -> None:
+        """Makes sure that the state can hold so many users and items."""
+        parts = zip(self._state, self.layouts(), _rows(users, items), strict=True)
         grown: Any = [grow(state, layout, n) if n else state for state, layout, n in parts]
         self._state = MixState(*grown)
-        self._scratch = with_room(self._scratch, len(self._items))
+        self._scratch = with_room(self._scratch, items)
 
     def predict_one(self, user: Any, item: Any, x: dict[str, Any] | None = None) -> float:
         """The blend's score of an item for a user now; minus infinity where it is no candidate."""
@@ -132,3 +132,8 @@ class Mix(StreamRanker):
         scored = {str(self._items.names[row]): float(scratch.score[c]) for c, row in enumerate(found)}
         release(scratch)
         return scored
+
+
+def _rows(users: int, items: int) -> tuple[int, ...]:
+    users, items = max(1, users), max(1, items)
+    return users, items, items, items, users, 0

@@ -13,7 +13,7 @@ from online_models.popularity import count_item
 from online_models.scratch import Scratch, release
 from online_models.transitions import learn_step
 
-UNASKED = -1
+UNRANKED = -1
 context_of = compiled(_context_of)
 
 
@@ -21,18 +21,17 @@ context_of = compiled(_context_of)
 def learn_events(
     state: MixState, scratch: Scratch, settings: MixSettings, events: Events, ranks: np.ndarray
 ) -> None:
-    """Learns the events; `ranks` gets each asked positive's rank, 0 where it was no candidate, else -1."""
+    """Learns the events; `ranks` gets each click's rank, 0 where it was no candidate; -1 for other events."""
     for e in range(len(events.item)):
         user, item, now_ms, kind = events.user[e], events.item[e], events.time_ms[e], events.kind[e]
-        ranks[e] = UNASKED
+        ranks[e] = UNRANKED
         key = enter(state.history, user, now_ms, events.session[e]) if user >= 0 else 0
         if item < 0:
             continue
         if kind == CLICK and user >= 0:
-            rank = _test(state, scratch, settings, (user, item, now_ms))
+            ranks[e] = _test(state, scratch, settings, (user, item, now_ms))
             if clicked_before(state.history, user, key):
-                ranks[e] = rank
-                _tally_all(state, item, rank)
+                _tally_all(state, item, ranks[e])
             note_click(state.history, user, key)
         _train(state, settings, (user, item, now_ms), kind)
 
