@@ -38,6 +38,8 @@ SPILL_DIR: Final = "spill"
 LOCK: Final = "job.lock"
 LIVE_PUBLISH_S: Final = 0.02
 REPLAY_PUBLISH_S: Final = 1.0
+LIVE_MODEL_S: Final = 5.0
+REPLAY_MODEL_S: Final = 60.0
 _SEMANTIC: Final = (
     "currency", "timezone", "max_out_of_orderness_ms", "allowed_lateness_ms", "dedup_horizon_ms",
     "order_horizon_ms", "attribution_window", "namespace",
@@ -237,6 +239,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         merchants=merchants_of_items(dimension_folder(job.request.sources, job.request.dims)),
         recommender=job.request.recommender,
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
+        publish_model_every_s=LIVE_MODEL_S if live or job.request.speed else REPLAY_MODEL_S,
         job=job.id,
     )
     build_live_room(pipeline, _source_configs(job), options)

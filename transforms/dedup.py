@@ -79,7 +79,7 @@ class DedupShard:
         for name, number in zip(("accepted", "duplicates", "conflicting_duplicate", "too_late"), counts, strict=True):
             self._count(name, number)
 
-    def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: bool) -> Iterator[Output]:
+    def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
         merchants = self._routes.merchants
         batches = [

@@ -7,22 +7,36 @@
 >>> now = 2.0
 >>> pace.is_due(urgent=False)
 True
+>>> now = 7.0
+>>> pace.written()  # it took five seconds: the next waits twenty
+>>> now = 20.0
+>>> pace.is_due(urgent=False)
+False
 """
 
 from collections.abc import Callable
+from typing import Final
+
+_SHARE: Final = 4
+"""Writing takes at most about a fifth of the time: the next waits this many times as long as the last took."""
 
 
 class Pace:
-    """Due once an interval, and whenever the source has nothing further."""
+    """Due once an interval, and whenever the source has nothing further; longer where writing is slow."""
 
     def __init__(self, interval_s: float, clock: Callable[[], float]) -> None:
         self._interval_s, self._clock = interval_s, clock
-        self._last = clock()
+        self._begun = self._due = clock() + interval_s
 
     def is_due(self, urgent: bool) -> bool:
         """Say whether to write now; if so, the interval begins anew."""
         now = self._clock()
-        if not urgent and now - self._last < self._interval_s:
+        if not urgent and now < self._due:
             return False
-        self._last = now
+        self._begun, self._due = now, now + self._interval_s
         return True
+
+    def written(self) -> None:
+        """Take note that the writing that was due is done."""
+        now = self._clock()
+        self._due = max(self._due, now + _SHARE * (now - self._begun))

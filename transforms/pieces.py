@@ -25,6 +25,11 @@ AFTER_ALL_MS: Final = 2**62
 """The watermark of a sender that has nothing more to say."""
 
 
+LATER: Final = 0
+SOON: Final = 1
+FINAL: Final = 2
+
+
 class Progress(NamedTuple):
     """Which sender this is, how many there are, its piece number, and its watermark in UTC milliseconds."""
 
@@ -38,12 +43,13 @@ class Progress(NamedTuple):
 class Piece:
     """Batches and their sender's progress; all may be empty, and then only progress is told.
 
-    `urgent` asks that results be published without waiting for more: the source has nothing further now.
+    `urgent` asks that results be published without waiting for more: `SOON` where the source has nothing
+    further now, `FINAL` where it will never have, or is being stopped.
     """
 
     progress: Progress
     batches: tuple[pa.RecordBatch, ...]
-    urgent: bool = False
+    urgent: int = LATER
 
     @property
     def batch(self) -> pa.RecordBatch:
@@ -94,7 +100,7 @@ class PieceCoder(beam.coders.Coder):
         *progress, urgent, count = _HEADER.unpack_from(encoded)
         source = pa.BufferReader(pa.py_buffer(encoded).slice(_HEADER.size))
         batches = tuple(_read_batch(source) for _ in range(count))
-        return Piece(Progress(*progress), batches, bool(urgent))
+        return Piece(Progress(*progress), batches, urgent)
 
     def is_deterministic(self) -> bool:
         """Pieces are never keys."""

@@ -23,7 +23,7 @@ from transforms import checkpoints
 from transforms.intake import ADMITTED_SCHEMA, ID_HASH, Intake, TimeBounds
 from transforms.io.blocks import Place, Reader
 from transforms.io.session import Position, Read, Session
-from transforms.pieces import BEFORE_ALL_MS, Keyed, Piece, Progress
+from transforms.pieces import BEFORE_ALL_MS, FINAL, LATER, SOON, Keyed, Piece, Progress
 from transforms.routing import sent
 from transforms.shards import typed
 
@@ -173,7 +173,7 @@ class _ReadDoFn(beam.DoFn):
         if read.taken.refused.num_rows:
             letters = (0, Piece(progress, (read.taken.refused,)))
             yield beam.pvalue.TaggedOutput("dead", TimestampedValue(letters, stamp))
-        urgent = read.block.drained or bool(config.speed)
+        urgent = SOON if read.block.drained or config.speed else LATER
         for _, keyed in sent("", [read.taken.admitted], [ID_HASH], config.shards, progress, urgent):
             yield TimestampedValue(keyed, stamp)
 
@@ -185,7 +185,7 @@ class _ReadDoFn(beam.DoFn):
         progress = _progress(config, position, watermark_ms)
         if config.job:
             checkpoints.of(config.job).sent(config.reader, position, None)
-        for _, keyed in sent("", [_no_rows()], [ID_HASH], config.shards, progress, urgent=True):
+        for _, keyed in sent("", [_no_rows()], [ID_HASH], config.shards, progress, FINAL):
             yield TimestampedValue(keyed, _timestamp(watermark_ms))
 
 

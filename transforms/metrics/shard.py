@@ -15,7 +15,7 @@ from schemas.metrics import (
 )
 from transforms.metrics.cells import CellTable, Published
 from transforms.pacing import Pace
-from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LowWatermark, Piece
+from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
 from transforms.publish import PublisherFactory
 from transforms.shards import Output
 
@@ -52,7 +52,7 @@ class CellShard:
         for batch in piece.batches:
             self._tables[batch.schema.names[-1]].merge(batch)
             self._absorbed += batch.num_rows
-        if not self._muted and self._pace.is_due(piece.urgent):
+        if not self._muted and self._pace.is_due(piece.urgent > LATER):
             self.publish(watermark)
         yield from ()
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from online_models.recommender import Recommender
 from schemas.keys import Version, model_key, pack_version, recommender_key
 from transforms.pacing import Pace
-from transforms.pieces import LowWatermark, Piece
+from transforms.pieces import FINAL, LowWatermark, Piece
 from transforms.publish import Grouped, PublisherFactory
 from transforms.shards import Output
 
@@ -33,8 +33,9 @@ class LearnerShard:
         if piece.batch.num_rows:
             self._waiting.append(piece.batch)
         self._learn(watermark)
-        if not self._muted and self._pace.is_due(piece.urgent):
+        if not self._muted and self._pace.is_due(piece.urgent == FINAL):
             self._publish(watermark)
+            self._pace.written()
         yield from ()
 
     def _learn(self, watermark: int) -> None:
