@@ -14,7 +14,6 @@ from typing import Any
 
 from schemas.errors import JobError, UsageError
 
-
 MEMORY_TARGET_BYTES = 700 << 20
 """Resident memory at which large state arrays begin to be left to the kernel."""
 

@@ -31,10 +31,14 @@ class JobReport:
         return json.dumps(asdict(self) | {"events_per_s": round(self.events_per_s, 1)})
 
 
-def report_of(before: dict[str, int], after: dict[str, int], seconds: float, resumed: bool, stopped: bool) -> JobReport:
+def report_of(
+    before: dict[str, int], after: dict[str, int], seconds: float, resumed: bool, stopped: bool
+) -> JobReport:
     """Return the difference that a run made to a job's counters."""
     made = {name: count - before.get(name, 0) for name, count in after.items()}
-    refused = {name.split(".", 1)[1]: count for name, count in made.items() if name.startswith("refused.") and count}
+    refused = {
+        name.split(".", 1)[1]: count for name, count in made.items() if name.startswith("refused.") and count
+    }
     return JobReport(
         made.get("events", 0), made.get("accepted", 0), made.get("duplicates", 0), refused,
         round(seconds, 3), resumed, stopped=stopped,

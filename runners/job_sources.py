@@ -41,7 +41,9 @@ class OpenRedisStream:
         return RedisStreamReader(self.url, places, self.block_rows)
 
 
-def openers(sources: tuple[str, ...], block_rows: int, follow: bool, paced: bool) -> list[OpenFolder | OpenRedisStream]:
+def openers(
+    sources: tuple[str, ...], block_rows: int, follow: bool, paced: bool
+) -> list[OpenFolder | OpenRedisStream]:
     """Return one opener for all files together, and one a stream; checks that they exist and are understood."""
     streams = [source for source in sources if "://" in source]
     paths = tuple(Path(source).resolve() for source in sources if "://" not in source)

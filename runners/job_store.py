@@ -27,7 +27,7 @@ class JobStore:
 
     def next_epoch(self) -> int:
         """Return an epoch above every one that was ever used here."""
-        return int(self._redis.incr(epoch_key(self._namespace)))  # type: ignore[arg-type]
+        return int(self._redis.incr(epoch_key(self._namespace)))
 
     def note_epoch(self, epoch: int) -> None:
         """Take note that versions now carry this epoch."""
@@ -35,7 +35,7 @@ class JobStore:
 
     def describe(self, status: str, fields: dict[str, str]) -> None:
         """Write the job's description."""
-        self._redis.hset(job_key(self._namespace), mapping={**fields, "status": status})
+        self._redis.hset(job_key(self._namespace), mapping=dict(fields, status=status))  # type: ignore[arg-type]
 
     def clear(self) -> None:
         """Delete every figure; the epoch stays."""

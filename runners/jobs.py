@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from transforms.io.read import SourceConfig
-    from transforms.io.session import Position
 
 CHECKPOINT_DIR: Final = "checkpoints"
 SPILL_DIR: Final = "spill"
@@ -89,9 +88,14 @@ def _prepared(request: JobRequest, settings: Settings, redis: OpenRedis) -> _Job
     opened = openers(request.sources, settings.batch_rows, request.follow, request.speed is not None)
     identity = job_id(request, settings)
     checkpoints = Checkpoints(
-        settings.data_dir / CHECKPOINT_DIR, identity, every_s=settings.checkpoint_every_ms / 1000, clock=time.monotonic
+        settings.data_dir / CHECKPOINT_DIR,
+        identity,
+        every_s=settings.checkpoint_every_ms / 1000,
+        clock=time.monotonic,
     )
-    job = _Job(request, settings, JobStore(redis.client, settings.namespace), redis, identity, opened, checkpoints)
+    job = _Job(
+        request, settings, JobStore(redis.client, settings.namespace), redis, identity, opened, checkpoints
+    )
     job.resumed = not request.fresh and _resume(job)
     if not job.resumed:
         _begin(job)
@@ -156,8 +160,9 @@ def _places_now(job: _Job) -> Any:
             places = places_to_go_on(position.places, seen, event_files(opener.paths))
             if places is None:
                 return None
-            position = Position(places, position.sequence)
-        adjusted.append(position)
+            adjusted.append(Position(places, position.sequence))
+        else:
+            adjusted.append(position)
     return {"readers": adjusted, "files": job.checkpoints.position["files"]}
 
 
@@ -196,7 +201,9 @@ def _run(job: _Job, console: "Console") -> JobReport:
         with stopping_on_signals(job.checkpoints), show_progress(job.checkpoints, job.openers, console):
             run_direct(lambda pipeline: _compose(job, pipeline), job.request.beam_options)
         if not job.checkpoints.finish():
-            raise JobError("The pipeline ended with pieces under way. Run the same command again: it goes on.")
+            raise JobError(
+                "The pipeline ended with pieces under way. Run the same command again: it goes on."
+            )
         job.store.describe(CLEAN, _description(job))
     finally:
         _revive_with(None, job.id)

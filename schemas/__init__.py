@@ -1,1 +1,1 @@
-
+"""What the data is: schemas, codecs, the law, the Redis layout, the exception tree."""

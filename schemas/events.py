@@ -67,8 +67,14 @@ FIELDS_BY_TYPE: Final = {
     "click": ("item_id",),
     "order": ("order_id", "item_id", "quantity", "amount_minor", "currency", "order_status"),
     "coupon": (
-        "coupon_status", "cost_minor", "impressions", "valid_from", "valid_to", "task_id", "holdout_share",
-    ),  # fmt: skip
+        "coupon_status",
+        "cost_minor",
+        "impressions",
+        "valid_from",
+        "valid_to",
+        "task_id",
+        "holdout_share",
+    ),
     "live": ("live_status", "base_id"),
     "follow": (),
 }

@@ -16,6 +16,7 @@ from serving.recommendations import read_recommendations
 
 if TYPE_CHECKING:
     import redis
+
     from online_models.answer import Answer
 
 

@@ -30,7 +30,9 @@ def read_recommendations(store: Store, user_id: str, k: int = 10, now_ms: int | 
             ("HGET", recommender_key(store.namespace, "u", user_id), user_id),
         ],
     )
-    return recommend(_body(model), _body(user), lambda ids: read_items(store, ids), k, now_ms, max_age_ms)
+    return recommend(
+        _body(model), _body(user), lambda ids: read_items(store, ids), k, now_ms, max_age_ms=max_age_ms
+    )
 
 
 def read_items(store: Store, item_ids: list[str]) -> dict[str, bytes]:

@@ -23,5 +23,6 @@ def canonical_json(events: pa.RecordBatch) -> list[bytes]:
     names = EVENT_SCHEMA.names
     rows = zip(*(column.to_pylist() for column in columns), strict=True)
     return [
-        _ENCODE({name: value for name, value in zip(names, row, strict=True) if value is not None}) for row in rows
+        _ENCODE({name: value for name, value in zip(names, row, strict=True) if value is not None})
+        for row in rows
     ]

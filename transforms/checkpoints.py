@@ -53,7 +53,7 @@ class Checkpoints:
     epoch: int = 1
     every_s: float = 10.0
     clock: Callable[[], float] = lambda: 0.0
-    on_taken: Callable[[int], None] = lambda epoch: None
+    on_taken: Callable[[int], None] = lambda _: None
     whole_position: Callable[[dict[int, Any]], Any] = dict
     on_progress: Callable[["Checkpoints"], None] | None = None
     position: Any = None

@@ -35,7 +35,11 @@ _ROUTED_COLUMNS: Final = [
 
 _REASONS: Final = {
     CONFLICT: ("conflicting_duplicate", "event.unique", "the same event_id came before with another body"),
-    TOO_LATE: ("too_late", "event.lateness", "behind its partition's watermark by more than the allowed lateness"),
+    TOO_LATE: (
+        "too_late",
+        "event.lateness",
+        "behind its partition's watermark by more than the allowed lateness",
+    ),
 }
 
 
@@ -76,7 +80,9 @@ class DedupShard:
 
     def _tally(self, verdicts: np.ndarray) -> None:
         counts = np.bincount(verdicts, minlength=4).tolist()
-        for name, number in zip(("accepted", "duplicates", "conflicting_duplicate", "too_late"), counts, strict=True):
+        for name, number in zip(
+            ("accepted", "duplicates", "conflicting_duplicate", "too_late"), counts, strict=True
+        ):
             self._count(name, number)
 
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:

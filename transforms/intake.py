@@ -81,7 +81,13 @@ class Intake:
         times = event_times_ms(events)
         late, highest_ms = self._lateness(times, highest_ms)
         admitted = pa.RecordBatch.from_arrays(
-            [*events.columns, *_hash_columns(events), pa.array(late), _raw(block, good, late), _taken(arrived, good)],
+            [
+                *events.columns,
+                *_hash_columns(events),
+                pa.array(late),
+                _raw(block, good, late),
+                _taken(arrived, good),
+            ],
             schema=ADMITTED_SCHEMA,
         )
         return Taken(admitted, refused, highest_ms)

@@ -71,7 +71,9 @@ class LowWatermark:
     def observe(self, progress: Progress) -> int:
         """Take note of one sender's progress and return the watermark after it."""
         self.senders = progress.senders
-        self.heard[progress.sender] = max(progress.watermark_ms, self.heard.get(progress.sender, BEFORE_ALL_MS))
+        self.heard[progress.sender] = max(
+            progress.watermark_ms, self.heard.get(progress.sender, BEFORE_ALL_MS)
+        )
         return self.value
 
     @property
@@ -120,25 +122,27 @@ def _read_batch(source: pa.BufferReader) -> pa.RecordBatch:
 
 
 _TYPE: Final = b"type"
-_EMPTY_TYPES: Final = {str(kind): kind for kind in (pa.string(), pa.binary(), pa.int64(), pa.int32(), pa.float64())}
+_EMPTY_TYPES: Final = {
+    str(kind): kind for kind in (pa.string(), pa.binary(), pa.int64(), pa.int32(), pa.float64())
+}
 
 
 def _slim(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Send columns that are null throughout as nothing but their type: events are wide and mostly empty."""
-    for i, field in enumerate(batch.schema):
+    for i, held in enumerate(batch.schema):
         column = batch.column(i)
-        if len(column) and column.null_count == len(column) and str(field.type) in _EMPTY_TYPES:
-            empty = pa.field(field.name, pa.null(), metadata={_TYPE: str(field.type)})
+        if len(column) and column.null_count == len(column) and str(held.type) in _EMPTY_TYPES:
+            empty = pa.field(held.name, pa.null(), metadata={_TYPE: str(held.type)})
             batch = batch.set_column(i, empty, pa.nulls(len(column)))
     return batch
 
 
 def _full(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Give columns that were sent as their type their nulls back."""
-    for i, field in enumerate(batch.schema):
-        if field.metadata and _TYPE in field.metadata:
-            kind = _EMPTY_TYPES[field.metadata[_TYPE].decode()]
-            batch = batch.set_column(i, pa.field(field.name, kind), pa.nulls(batch.num_rows, kind))
+    for i, held in enumerate(batch.schema):
+        if held.metadata and _TYPE in held.metadata:
+            kind = _EMPTY_TYPES[held.metadata[_TYPE].decode()]
+            batch = batch.set_column(i, pa.field(held.name, kind), pa.nulls(batch.num_rows, kind))
     return batch
 
 

@@ -36,7 +36,12 @@ def _hashes(batch: pa.RecordBatch, key: str) -> Hashes:
 
 
 def sent(
-    output: str, batches: Sequence[pa.RecordBatch], keys: Sequence[str], shards: int, progress: Progress, urgent: int
+    output: str,
+    batches: Sequence[pa.RecordBatch],
+    keys: Sequence[str],
+    shards: int,
+    progress: Progress,
+    urgent: int,
 ) -> Iterator[Output]:
     """Yield one piece a shard with its part of every batch, each split by its own key column."""
     parts = [dict(split(batch, key, shards)) for batch, key in zip(batches, keys, strict=True)]

@@ -12,8 +12,8 @@ from typing import Any, Final, Protocol
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder, VarIntCoder
-from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 
 from transforms import checkpoints
 from transforms.pieces import Keyed, Piece, PieceCoder

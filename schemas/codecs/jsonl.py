@@ -34,8 +34,22 @@ def _kind(arrow_type: pa.DataType) -> int:
     return scan.NUMBER if pa.types.is_floating(arrow_type) else scan.INTEGER
 
 
+def _longest(arrow_type: pa.DataType) -> int:
+    """Return how many characters an integer surely fits its column with; longer ones are for the strict reader."""
+    if pa.types.is_timestamp(arrow_type):
+        return 15
+    return (
+        {16: 4, 32: 9}.get(arrow_type.bit_width, 18)
+        if pa.types.is_integer(arrow_type)
+        else scan.LONGEST_NUMBER
+    )
+
+
 _KINDS: Final = np.array([_kind(field.type) for field in EVENT_SCHEMA], np.int64)
+_LONGEST: Final = np.array([_longest(field.type) for field in EVENT_SCHEMA], np.int64)
 _SLOTS: Final = 256
+_PLAIN_TIME: Final = r"^[12]\d{3}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,3})?(Z|[+-]\d{2}:?\d{2})$"
+"""The times that Arrow and the strict reader take for the same instant."""
 
 
 def _key_table() -> tuple[np.ndarray, np.ndarray]:
@@ -73,20 +87,15 @@ class Decoded:
         """Return the same block with only these event rows."""
         if len(rows) == self.events.num_rows:
             return self
-        return Decoded(self.events.take(pa.array(rows)), self.refused, self.data, self.bounds, self.lines[rows])
+        return Decoded(
+            self.events.take(pa.array(rows)), self.refused, self.data, self.bounds, self.lines[rows]
+        )
 
     def raw_column(self, rows: np.ndarray) -> pa.BinaryArray:
-        """Return the bytes of these rows as one column; a view of the block where it took every line."""
-        if not self.data and not len(self.bounds):
+        """Return the bytes of these rows as `raw` does, as one column; null where they did not come as lines."""
+        if not len(self.bounds):
             return pa.nulls(len(rows), pa.binary())
-        lines = self.lines[rows]
-        if len(lines) == len(self.bounds) - 1:
-            offsets = pa.py_buffer(self.bounds.astype(np.int32))
-            return pa.BinaryArray.from_buffers(pa.binary(), len(lines), [None, offsets, pa.py_buffer(self.data)])
-        starts = self.bounds.astype(np.int32)
-        offsets, valid = np.empty(len(lines) + 1, np.int32), np.empty(len(lines), np.bool_)
-        text = scan.gather(np.frombuffer(self.data, np.uint8), starts[:-1], np.diff(starts), lines, offsets, valid)
-        return pa.BinaryArray.from_buffers(pa.binary(), len(lines), [None, pa.py_buffer(offsets), pa.py_buffer(text)])
+        return pa.array(self.raw(rows), pa.binary())
 
 
 def without_lines(events: pa.RecordBatch, refused: pa.RecordBatch) -> Decoded:
@@ -103,7 +112,7 @@ def decode_jsonl(data: bytes) -> Decoded:
     lengths = np.full((len(_KINDS), count), scan.ABSENT, np.int32)
     integers = np.empty((len(_KINDS), count), np.int64)
     state = np.empty(count, np.uint8)
-    scan.scan(buffer, bounds, _HASHES, _COLUMNS, _KINDS, starts, lengths, integers, state)
+    scan.scan(buffer, bounds, _HASHES, _COLUMNS, _KINDS, _LONGEST, starts, lengths, integers, state)
     if not _is_utf8(data):
         _mark_invalid_lines(data, bounds, state)
     _unreadable_times_to_slow(data, starts, lengths, state)
@@ -142,16 +151,18 @@ def _unreadable_times_to_slow(
         lines = np.flatnonzero((lengths[column] >= 0) & (state == scan.OK))
         if not len(lines):
             continue
-        texts = _time_text(data, starts[column], lengths[column], lines)
+        texts = pa.array(_time_text(data, starts[column], lengths[column], lines), pa.string())
+        plain = pc.match_substring_regex(texts, _PLAIN_TIME)
+        state[lines[~plain.to_numpy(zero_copy_only=False)]] = scan.SLOW
         try:
-            _parse_times(texts)
+            _parse_times(texts.filter(plain))
         except pa.ArrowInvalid:
             state[lines] = scan.SLOW
 
 
-def _parse_times(texts: list[str]) -> pa.Array:
+def _parse_times(texts: pa.StringArray) -> pa.Array:
     """Read RFC 3339 text; an offset or `Z` is required, since a naive time names no instant."""
-    return pc.cast(pa.array(texts, pa.string()), pa.timestamp("ms", tz="UTC"))
+    return pc.cast(texts, pa.timestamp("ms", tz="UTC"))
 
 
 def _build(
@@ -184,22 +195,27 @@ def _bitmap(valid: np.ndarray) -> pa.Buffer | None:
 
 
 def _value_column(
-    buffer: np.ndarray, column: int, starts: np.ndarray, lengths: np.ndarray, values: np.ndarray, rows: np.ndarray
+    buffer: np.ndarray,
+    column: int,
+    starts: np.ndarray,
+    lengths: np.ndarray,
+    values: np.ndarray,
+    rows: np.ndarray,
 ) -> pa.Array:
     field_type = EVENT_SCHEMA.field(column).type
     absent = lengths[rows] == scan.ABSENT
     if _KINDS[column] == scan.NUMBER:
         data = buffer.tobytes()
-        texts = [
-            None if n < 0 else float(data[a : a + n])
+        values_read = [
+            None if n < 0 else float(data[a : a + n]) + 0.0  # no negative zero
             for a, n in zip(starts[rows].tolist(), lengths[rows].tolist(), strict=True)
         ]
-        return pa.array(texts, field_type)
+        return pa.array(values_read, field_type)
     numbers = values[rows].copy()
     as_text = np.flatnonzero(lengths[rows] >= 0)
     if len(as_text):
-        texts = _time_text(buffer.tobytes(), starts, lengths, rows[as_text])
-        numbers[as_text] = _parse_times(texts).cast(pa.int64()).to_numpy()
+        times = pa.array(_time_text(buffer.tobytes(), starts, lengths, rows[as_text]), pa.string())
+        numbers[as_text] = _parse_times(times).cast(pa.int64()).to_numpy()
     numbers[absent] = 0
     return _typed(numbers, absent, field_type)
 

@@ -42,7 +42,7 @@ class Refusal:
     ingested_at_ms: int | None = None
 
 
-class _WrongType(ValueError):
+class _WrongTypeError(ValueError):
     """A value of another type than its column's."""
 
 
@@ -69,7 +69,7 @@ def _typed_event(value: dict[str, Any], raw: bytes) -> dict[str, Any] | Refusal:
             continue
         try:
             event[field.name] = _convert(field, given)
-        except _WrongType as error:
+        except _WrongTypeError as error:
             known = value.get("event_id")
             return Refusal(
                 "wrong_type",
@@ -90,15 +90,22 @@ def _convert(field: pa.Field, given: Any) -> Any:
     if pa.types.is_boolean(kind) and isinstance(given, bool):
         return given
     if isinstance(given, bool):
-        raise _WrongType(f"{field.name} must be {kind}, not a boolean")
+        raise _WrongTypeError(f"{field.name} must be {kind}, not a boolean")
     if pa.types.is_floating(kind) and isinstance(given, int | float):
-        return float(given)
+        return _float(field.name, given)
     if pa.types.is_integer(kind) and isinstance(given, int):
         bound = _INT_BOUNDS[field.name]
         if -bound <= given < bound:
             return given
-        raise _WrongType(f"{field.name} = {given} does not fit {kind}")
-    raise _WrongType(f"{field.name} must be {kind}, not {type(given).__name__} {given!r}")
+        raise _WrongTypeError(f"{field.name} = {given} does not fit {kind}")
+    raise _WrongTypeError(f"{field.name} must be {kind}, not {type(given).__name__} {given!r}")
+
+
+def _float(name: str, given: int | float) -> float:
+    try:
+        return float(given) + 0.0  # no negative zero: it would be another body of the same event
+    except OverflowError as error:
+        raise _WrongTypeError(f"{name} = {given} is out of range") from error
 
 
 def _instant(name: str, given: Any) -> int:
@@ -106,14 +113,14 @@ def _instant(name: str, given: Any) -> int:
         return _instant_of_text(name, given)
     if isinstance(given, int) and not isinstance(given, bool) and abs(given) < _TIME_BOUND_MS:
         return given
-    raise _WrongType(f"{name} must be epoch milliseconds or RFC 3339 text, not {given!r}")
+    raise _WrongTypeError(f"{name} must be epoch milliseconds or RFC 3339 text, not {given!r}")
 
 
 def _instant_of_text(name: str, given: str) -> int:
     try:
         return (msgspec.convert(given, type=_Aware) - _EPOCH) // _MILLISECOND
     except msgspec.ValidationError as error:
-        raise _WrongType(f"{name} must be RFC 3339 text with an offset, not {given!r}") from error
+        raise _WrongTypeError(f"{name} must be RFC 3339 text with an offset, not {given!r}") from error
 
 
 def refusals_batch(refusals: list[Refusal]) -> pa.RecordBatch:

@@ -26,6 +26,9 @@ ABSENT: Final = -1
 IS_INTEGER: Final = -2
 """Where a time column's length says that the value was an integer, not text."""
 
+LONGEST_NUMBER: Final = 32
+"""Longer numbers, which may be out of any range, are left to the strict reader."""
+
 _FNV_OFFSET = np.uint64(14695981039346656037)
 _FNV_PRIME = np.uint64(1099511628211)
 
@@ -67,7 +70,10 @@ def _digits_end(data, pos, end):
 
 @njit(cache=True, nogil=True)
 def _number_end(data, pos, end):
-    """Return the end of a JSON number and whether it is an integer; -1 where it is no number."""
+    """Return the end of a JSON number and whether it is an integer.
+
+    -1 where it is none, or has an exponent: only the strict reader knows whether it is in range.
+    """
     if pos < end and data[pos] == 45:
         pos += 1
     first = pos
@@ -82,20 +88,13 @@ def _number_end(data, pos, end):
             return -1, False
         integer = False
     if pos < end and (data[pos] == 101 or data[pos] == 69):
-        pos += 1
-        if pos < end and (data[pos] == 43 or data[pos] == 45):
-            pos += 1
-        exponent = pos
-        pos = _digits_end(data, exponent, end)
-        if pos == exponent:
-            return -1, False
-        integer = False
+        return -1, False
     return pos, integer
 
 
 @njit(cache=True, nogil=True)
 def _integer(data, start, end):
-    """Parse up to 18 digits; longer ones are left to the strict reader."""
+    """Parse up to 18 characters, which fit 64 bits; longer ones are left to the strict reader."""
     negative = data[start] == 45
     first = start + 1 if negative else start
     value = np.int64(0)
@@ -138,7 +137,7 @@ def _column_of(data, start, end, hashes, slots):
 
 
 @njit(cache=True, nogil=True)
-def _scan_line(data, pos, end, row, hashes, slots, kinds, starts, lengths, integers):
+def _scan_line(data, pos, end, row, hashes, slots, kinds, longest, starts, lengths, integers):
     pos = _skip_space(data, pos, end)
     if pos == end:
         return BLANK
@@ -183,10 +182,10 @@ def _scan_line(data, pos, end, row, hashes, slots, kinds, starts, lengths, integ
         elif byte == 45 or 48 <= byte <= 57:
             start = pos
             pos, integer = _number_end(data, start, end)
-            if pos < 0:
+            if pos < 0 or pos - start > LONGEST_NUMBER:
                 return SLOW
             if kind == INTEGER or kind == TIME:
-                if not integer or pos - start > (18 if kind == INTEGER else 15):
+                if not integer or pos - start > longest[column]:
                     return SLOW
                 integers[column, row] = _integer(data, start, pos)
                 lengths[column, row] = IS_INTEGER
@@ -216,14 +215,14 @@ def _scan_line(data, pos, end, row, hashes, slots, kinds, starts, lengths, integ
 
 
 @njit(cache=True, nogil=True)
-def scan(data, bounds, hashes, slots, kinds, starts, lengths, integers, state):
+def scan(data, bounds, hashes, slots, kinds, longest, starts, lengths, integers, state):
     """Scan every line; `bounds[i]..bounds[i+1]` is line i with its newline, which ends it."""
     for row in range(len(bounds) - 1):
         end = bounds[row + 1]
         if end > bounds[row] and data[end - 1] == 10:
             end -= 1
         verdict = _scan_line(
-            data, bounds[row], end, row, hashes, slots, kinds, starts, lengths, integers
+            data, bounds[row], end, row, hashes, slots, kinds, longest, starts, lengths, integers
         )
         state[row] = verdict
         if verdict != OK:

@@ -103,13 +103,15 @@ class CreditBook:
         return rows[encoded.indices.to_numpy()]
 
     def absorb_lines(self, lines: pa.RecordBatch) -> None:
-        """Take order lines as they now stand (columns of `OrderEffects.lines`); absolute, so repeats are harmless."""
+        """Take order lines as they now stand (columns of `OrderEffects.lines`); repeats are harmless."""
         if not lines.num_rows:
             return
         users, known = self._users_of(lines["user"].to_numpy()), len(self._lines)
         rows = self._lines.rows_of(lines["line"].to_numpy())
         new = np.flatnonzero(rows >= known)
-        self._line.extend(len(new), user=users[new], next=np.full(len(new), -1), hash=lines["line"].to_numpy()[new])
+        self._line.extend(
+            len(new), user=users[new], next=np.full(len(new), -1), hash=lines["line"].to_numpy()[new]
+        )
         self._order_ids.extend(lines["order_id"].take(pa.array(new)))
         self._item_ids.extend(lines["item_id"].take(pa.array(new)))
         for row, user in zip(rows[new].tolist(), users[new].tolist(), strict=True):
@@ -122,10 +124,16 @@ class CreditBook:
         pay_time = lines["pay_time_ms"].to_numpy()
         moved = (line["pay_time"][rows] != pay_time) | (line["booked"][rows] == 0)
         line["dirty"][rows] = np.maximum(
-            line["dirty"][rows], np.where(moved, kernels.TOUCHES_CHANGED, kernels.AMOUNT_CHANGED).astype(np.uint8)
+            line["dirty"][rows],
+            np.where(moved, kernels.TOUCHES_CHANGED, kernels.AMOUNT_CHANGED).astype(np.uint8),
         )
         line["pay_time"][rows] = pay_time
-        for name, column in (("net", "net_minor"), ("micro", "micro_orders"), ("place", "room"), ("merchant", "merchant")):
+        for name, column in (
+            ("net", "net_minor"),
+            ("micro", "micro_orders"),
+            ("place", "room"),
+            ("merchant", "merchant"),
+        ):
             line[name][rows] = lines[column].to_numpy()
 
     def settle(self) -> pa.RecordBatch:
@@ -176,7 +184,9 @@ class CreditBook:
         rows = np.flatnonzero(line["unpublished"])
         line["unpublished"][rows] = 0
         counts = line["pin_count"][rows].astype(np.int64)
-        last, linear = (kernels.shares_of(model, line["net"][rows], counts).tolist() for model in range(len(MODELS)))
+        last, linear = (
+            kernels.shares_of(model, line["net"][rows], counts).tolist() for model in range(len(MODELS))
+        )
         times, nets, micros = (line[name][rows].tolist() for name in ("pay_time", "net", "micro"))
         orders, items = self._order_ids.take(rows).to_pylist(), self._item_ids.take(rows).to_pylist()
         touches = self._touches(_ranges(line["pin_start"][rows], counts))

@@ -19,7 +19,9 @@ MINUTE_MS: Final = 60_000
 
 
 @njit(cache=True, nogil=True, inline="always")
-def is_eligible(touch_time, touch_click, touch_place, touch_merchant, pay_time, place, merchant, clicks_ms, views_ms):
+def is_eligible(
+    touch_time, touch_click, touch_place, touch_merchant, pay_time, place, merchant, clicks_ms, views_ms
+):
     """Same room and session, or same merchant's item; not after the payment, not older than the window."""
     age = pay_time - touch_time
     if age < 0 or age > (clicks_ms if touch_click else views_ms):

@@ -73,4 +73,3 @@ class AttributionShard:
     def mute(self, muted: bool) -> None:
         """While muted, absorb without publishing."""
         self._muted = muted
-

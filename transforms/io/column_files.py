@@ -1,6 +1,6 @@
 """One Parquet or Arrow IPC file as blocks of rows, brought to the schema of events."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,7 +40,9 @@ class ColumnFile:
         try:
             batch = next(self._rows, None)
             if batch is None:
-                return Block(self._name, without_lines(no_events(), refusals_batch([])), str(self._offset), ended=True)
+                return Block(
+                    self._name, without_lines(no_events(), refusals_batch([])), str(self._offset), ended=True
+                )
             self._offset += batch.num_rows
             return Block(self._name, without_lines(conform(batch), refusals_batch([])), str(self._offset))
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -58,7 +60,7 @@ def unreadable(name: str, offset: str, error: Exception) -> Block:
     return Block(name, without_lines(no_events(), refusals_batch([refused])), offset, ended=True)
 
 
-def _rows_from(path: Path, offset: int, block_rows: int) -> Iterator[pa.RecordBatch]:
+def _rows_from(path: Path, offset: int, block_rows: int) -> Generator[pa.RecordBatch]:
     for batch in _batches(path, block_rows):
         if offset >= batch.num_rows:
             offset -= batch.num_rows

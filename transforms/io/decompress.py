@@ -27,7 +27,7 @@ class ByteStream:
     def __init__(self, path: Path, offset: int) -> None:
         self._file: BinaryIO = path.open("rb")
         self._open = _CODECS.get(path.suffix)
-        self._codec = self._open() if self._open else None
+        self._codec: Any = self._open() if self._open else None
         self.damage = ""
         if self._codec is None:
             self._file.seek(offset)

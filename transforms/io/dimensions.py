@@ -13,8 +13,8 @@ from schemas.errors import SourceError
 
 _READERS: Final = {
     ".parquet": pq.read_table,
-    ".csv": lambda path: pyarrow.csv.read_csv(path),
-    ".jsonl": lambda path: pyarrow.json.read_json(path),
+    ".csv": pyarrow.csv.read_csv,
+    ".jsonl": pyarrow.json.read_json,
 }
 
 
@@ -26,7 +26,11 @@ def read_dimension(folder: Path, name: str) -> pa.Table | None:
     for suffix, read in _READERS.items():
         path = folder / f"{name}{suffix}"
         if path.exists():
-            return _conform(read(path), name, path) if suffix == ".parquet" else _conform(read(str(path)), name, path)
+            return (
+                _conform(read(path), name, path)
+                if suffix == ".parquet"
+                else _conform(read(str(path)), name, path)
+            )
     return None
 
 
@@ -39,7 +43,9 @@ def _conform(table: pa.Table, name: str, path: Path) -> pa.Table:
         try:
             columns[field.name] = table[field.name].cast(field.type)
         except pa.ArrowException as error:
-            raise SourceError(f"{path} has a column {field.name} that is no {field.type}: {error}.") from error
+            raise SourceError(
+                f"{path} has a column {field.name} that is no {field.type}: {error}."
+            ) from error
     return pa.table(columns)
 
 

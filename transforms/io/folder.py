@@ -54,7 +54,9 @@ def _in_folder(folder: Path) -> list[Path]:
         if path.is_file()
         and format_suffix(path) in known
         and path.name not in NOT_EVENTS
-        and not any(part in NOT_EVENT_FOLDERS or part.startswith(".") for part in path.relative_to(folder).parts)
+        and not any(
+            part in NOT_EVENT_FOLDERS or part.startswith(".") for part in path.relative_to(folder).parts
+        )
     ]
     if not found:
         raise SourceError(f"The folder {folder} holds no file of events. {_REMEDY}")
@@ -72,7 +74,12 @@ class FolderReader:
         block_rows: int,
         follow: bool = False,
     ) -> None:
-        self._paths, self._follow, self._block_bytes, self._block_rows = paths, follow, block_bytes, block_rows
+        self._paths, self._follow, self._block_bytes, self._block_rows = (
+            paths,
+            follow,
+            block_bytes,
+            block_rows,
+        )
         self._places = dict(places)
         self._begins: dict[str, int] = {}
         self._open: dict[str, LineFile | ColumnFile] = {}
@@ -95,9 +102,12 @@ class FolderReader:
     def read(self) -> Block | None:
         """Return the next block of the file that is furthest behind."""
         while True:
-            ready = [name for name, place in self._places.items() if not place.ended and name not in self._quiet]
+            ready = [
+                name for name, place in self._places.items() if not place.ended and name not in self._quiet
+            ]
             if not ready:
-                return self._nothing_now()
+                self._nothing_now()
+                return None
             name = min(ready, key=lambda each: (self._time(each), each))
             block = self._read(name)
             if block is not None:

@@ -22,7 +22,9 @@ def no_events() -> pa.RecordBatch:
 class LineFile:
     """Reads one file from a byte offset (of the decompressed content), a bounded block at a time."""
 
-    def __init__(self, path: Path, name: str, offset: int, block_bytes: int, block_rows: int, follow: bool) -> None:
+    def __init__(
+        self, path: Path, name: str, offset: int, block_bytes: int, block_rows: int, follow: bool
+    ) -> None:
         self._name, self._block_bytes, self._block_rows, self._follow = name, block_bytes, block_rows, follow
         self._stream = ByteStream(path, offset)
         self._offset, self._buffer, self._begin, self._at_end = offset, b"", 0, False
@@ -32,7 +34,9 @@ class LineFile:
         data = self._lines()
         if data:
             self._offset += len(data)
-            return Block(self._name, decode_jsonl(data), str(self._offset), drained=self._follow and self._at_end)
+            return Block(
+                self._name, decode_jsonl(data), str(self._offset), drained=self._follow and self._at_end
+            )
         if self._follow and not self._stream.damage:
             return None
         return Block(self._name, self._damage_report(), str(self._offset), ended=True)
@@ -76,7 +80,9 @@ class LineFile:
         refused = []
         if self._stream.damage:
             where = f"{self._name} at byte {self._offset}"
-            refused = [Refusal("truncated_input", "file.whole", f"{self._stream.damage} ({where})", where.encode())]
+            refused = [
+                Refusal("truncated_input", "file.whole", f"{self._stream.damage} ({where})", where.encode())
+            ]
         return without_lines(no_events(), refusals_batch(refused))
 
     def close(self) -> None:

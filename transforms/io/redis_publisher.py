@@ -82,7 +82,9 @@ class RedisPublisher:
 
     def progress(self, fields: dict[str, int]) -> None:
         """Show how far the pipeline has got."""
-        self._add(("HSET", progress_key(self._config.namespace), *chain.from_iterable(fields.items())), len(fields))
+        self._add(
+            ("HSET", progress_key(self._config.namespace), *chain.from_iterable(fields.items())), len(fields)
+        )
 
     def _add(self, command: tuple[Any, ...], fields: int) -> None:
         self._commands.append(hiredis.pack_command(command))
@@ -105,7 +107,7 @@ class RedisPublisher:
 
     def _send(self) -> None:
         """Send packed commands over one connection; redis-py's own packing costs five times as much."""
-        connection = self._redis.connection_pool.get_connection()
+        connection: Any = self._redis.connection_pool.get_connection()
         try:
             connection.send_packed_command(_joined(self._commands))
             answers = [_answer(connection) for _ in self._commands]

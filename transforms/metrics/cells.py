@@ -14,6 +14,7 @@ published, except totals; the published value stays in Redis.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -129,7 +130,9 @@ class CellTable:
             self._cells["key"][rows] = keys
             if len(self._values) < len(self._cells):
                 needed = max(1024, len(self._cells), int(len(self._values) * 1.5))
-                self._values = spill.grown(self._values.reshape(-1), needed * self._width).reshape(-1, self._width)
+                self._values = spill.grown(self._values.reshape(-1), needed * self._width).reshape(
+                    -1, self._width
+                )
         return rows
 
     def _unpack(self, rows: Any) -> tuple[Any, npt.NDArray[np.int8], npt.NDArray[np.int64]]:
@@ -153,7 +156,7 @@ class CellTable:
         fields = [self._fields[s] for s in series.tolist()]
         changes = (np.diff(groups) != 0) | (np.diff(kinds) != 0) | (np.diff(starts) != 0)
         bounds = [0, *(np.flatnonzero(changes) + 1).tolist(), len(rows)]
-        for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+        for a, b in pairwise(bounds):
             start_ms = TOTAL_START if kinds[a] == TOTAL else int(starts[a]) * MINUTE_MS
             yield Published(int(groups[a]), WINDOWS[kinds[a]], start_ms, fields[a:b], packed[a:b])
 

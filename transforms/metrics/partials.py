@@ -32,18 +32,37 @@ _SCOPE_COLUMNS: Final = {scope: f"{scope}_id" for scope in SCOPES} | {"traffic_s
 _DENSE_CELLS_A_ROW: Final = 4
 _DENSE_CELLS: Final = 4096
 
-(_VIEWS, _ENTRIES, _IMPRESSIONS, _CLICKS, _FOLLOWS, _DWELL, _, _, _, _UNITS, _GMV_PLACED, _GMV_PAID, _REFUNDS) = range(
-    _COUNTS
-)
+(
+    _VIEWS,
+    _ENTRIES,
+    _IMPRESSIONS,
+    _CLICKS,
+    _FOLLOWS,
+    _DWELL,
+    _,
+    _,
+    _,
+    _UNITS,
+    _GMV_PLACED,
+    _GMV_PAID,
+    _REFUNDS,
+) = range(_COUNTS)
 
 Array = npt.NDArray[Any]
 
 
-def partials_batch(family: str, group: Array, ids: pa.StringArray, minute: Array, adds: Array) -> pa.RecordBatch:
+def partials_batch(
+    family: str, group: Array, ids: pa.StringArray, minute: Array, adds: Array
+) -> pa.RecordBatch:
     """Return partial sums as a batch: scope or model, id, minute since the epoch, and a vector of addends."""
     vector = pa.FixedSizeListArray.from_arrays(pa.array(adds.reshape(-1)), adds.shape[1])
     return pa.record_batch(
-        {"group": pa.array(group.astype(np.int8)), "id": ids, "minute": pa.array(minute.astype(np.int64)), family: vector}
+        {
+            "group": pa.array(group.astype(np.int8)),
+            "id": ids,
+            "minute": pa.array(minute.astype(np.int64)),
+            family: vector,
+        }
     )
 
 
@@ -85,7 +104,9 @@ def touch_partials(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def _concatenate(family: str, parts: list[tuple[int, Array, Array, Array, pa.StringArray]]) -> pa.RecordBatch:
     if not parts[0][1].size:
-        return partials_batch(family, np.zeros(0), pa.array([], pa.string()), np.zeros(0), np.zeros((0, _COUNTS), np.int64))
+        return partials_batch(
+            family, np.zeros(0), pa.array([], pa.string()), np.zeros(0), np.zeros((0, _COUNTS), np.int64)
+        )
     kept = [(g, c[k], m[k], a[k], i) for g, c, m, a, i in parts for k in [a.any(axis=1)]]
     return partials_batch(
         family,

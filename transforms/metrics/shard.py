@@ -80,7 +80,9 @@ class CellShard:
     def _key_of(self, family: str, change: Published) -> str:
         window, start_ms = change.window, change.start_ms
         if family == "a":
-            return attribution_key(self._namespace, MODELS[change.group], ATTRIBUTION_WINDOWS[0], window, start_ms)
+            return attribution_key(
+                self._namespace, MODELS[change.group], ATTRIBUTION_WINDOWS[0], window, start_ms
+            )
         if family == "t":
             return touch_key(self._namespace, window, start_ms)
         return metric_key(self._namespace, family, SCOPES[change.group], window, start_ms)

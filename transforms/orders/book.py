@@ -28,8 +28,20 @@ STATUS_CODES: Final = {
 }
 """The statuses that any figure needs; `shipped` and `delivered` change none."""
 
-_COUNT_COLUMNS: Final = [EVENT_TIME_COUNTS.index(f"orders_{name}") for name in ("placed", "paid", "cancelled")]
-_LINE_STATE: Final = ("paid", "refunded", "payments", "pay_time", "pay_event", "user", "room", "merchant", "stray")
+_COUNT_COLUMNS: Final = [
+    EVENT_TIME_COUNTS.index(f"orders_{name}") for name in ("placed", "paid", "cancelled")
+]
+_LINE_STATE: Final = (
+    "paid",
+    "refunded",
+    "payments",
+    "pay_time",
+    "pay_event",
+    "user",
+    "room",
+    "merchant",
+    "stray",
+)
 _FORGET_SHARE: Final = 0.25
 
 Array = npt.NDArray[Any]
@@ -57,8 +69,8 @@ class OrderBook:
         self._record_codes = np.zeros((0, len(SCOPES)), np.int32)
         self._line = Columns(
             paid=np.int64, refunded=np.int64, payments=np.int32, pay_time=np.int64, pay_event=np.uint64,
-            user=np.uint64, room=np.uint64, merchant=np.uint64, stray=np.int64, hash=np.uint64, order=np.int32, next=np.int32,
-            first_refund=np.int64, last_refund=np.int64, touched=np.uint8,
+            user=np.uint64, room=np.uint64, merchant=np.uint64, stray=np.int64,
+            hash=np.uint64, order=np.int32, next=np.int32, first_refund=np.int64, last_refund=np.int64, touched=np.uint8,
         )  # fmt: skip
         self._line_codes = np.zeros((0, len(SCOPES)), np.int32)
         self._order_ids, self._item_ids = Texts(), Texts()
@@ -72,7 +84,10 @@ class OrderBook:
         touched = np.flatnonzero(self._line["touched"])
         self._line["touched"][touched] = 0
         return OrderEffects(
-            self._counts(emitted), self._by_order_time(emitted), self._lines(touched), self._open_points(touched)
+            self._counts(emitted),
+            self._by_order_time(emitted),
+            self._lines(touched),
+            self._open_points(touched),
         )
 
     def _codes(self, events: pa.RecordBatch) -> npt.NDArray[np.int32]:
@@ -144,7 +159,13 @@ class OrderBook:
         paid = touched[line["payments"][touched] > 0]
         shares = np.zeros(len(paid), np.int64)
         kernels.order_shares(
-            paid, line["hash"], line["order"], line["next"], self._order["first_line"], line["payments"], shares
+            paid,
+            line["hash"],
+            line["order"],
+            line["next"],
+            self._order["first_line"],
+            line["payments"],
+            shares,
         )
         gross = line["paid"][paid]
         net = np.maximum(gross - line["refunded"][paid], 0)
@@ -169,9 +190,7 @@ class OrderBook:
                 "kind": ["orphan_refund"] * len(rows) + ["over_refund"] * len(rows),
                 "order_id": self._order_ids.take(np.concatenate([rows, rows])),
                 "item_id": self._item_ids.take(np.concatenate([rows, rows])),
-                "amount_minor": np.concatenate(
-                    [lost, np.where(orphan, 0, np.maximum(refunded - paid, 0))]
-                ),
+                "amount_minor": np.concatenate([lost, np.where(orphan, 0, np.maximum(refunded - paid, 0))]),
                 "event_time_ms": np.concatenate([line["first_refund"][rows], line["last_refund"][rows]]),
             },
             schema=_OPEN_POINTS,

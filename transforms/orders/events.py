@@ -43,7 +43,10 @@ def _statuses(events: pa.RecordBatch) -> np.ndarray:
     column = events["order_status"]
     if column.null_count == len(column):
         return none
-    kinds, encoded = events["event_type"].dictionary_encode(), column.dictionary_encode(null_encoding="encode")
+    kinds, encoded = (
+        events["event_type"].dictionary_encode(),
+        column.dictionary_encode(null_encoding="encode"),
+    )
     codes = np.array([STATUS_CODES.get(status, -1) for status in encoded.dictionary.to_pylist()], np.int8)
     orders = np.array([kind == "order" for kind in kinds.dictionary.to_pylist()])[kinds.indices.to_numpy()]
     return np.where(orders, codes[encoded.indices.to_numpy()], none)

@@ -40,9 +40,9 @@ def _earliest(records, heads, order, status, scope, code, time, horizon):
     at = heads[order]
     while at >= 0:
         near = abs(record_time[at] - time) <= horizon
-        if near and record_status[at] == status and record_codes[at, scope] == code:
-            if best < 0 or record_time[at] < best:
-                best = record_time[at]
+        same = near and record_status[at] == status and record_codes[at, scope] == code
+        if same and (best < 0 or record_time[at] < best):
+            best = record_time[at]
         at = record_next[at]
     return best
 
@@ -103,7 +103,7 @@ def pay_line(lines, line_codes, last_refund, line, amount, time, event, codes, p
 @njit(cache=True, nogil=True)
 def refund_line(lines, line_codes, first_refund, last_refund, line, amount, time, horizon, out, used):
     """Add a refund; it is booked at the line's pay time as soon as that is known, within the order horizon."""
-    paid, refunded, payments, pay_time, pay_event, users, rooms, merchants, stray = lines
+    _, refunded, payments, pay_time, _, _, _, _, stray = lines
     first_refund[line] = time if first_refund[line] == 0 else min(first_refund[line], time)
     last_refund[line] = max(last_refund[line], time)
     if payments[line] and abs(time - pay_time[line]) > horizon:
@@ -150,7 +150,18 @@ def absorb(
             first = lines[2][line] == 0
             places = (user[i], room[i], merchant[i])
             used = pay_line(
-                lines, line_codes, last_refund, line, amount[i], time[i], event[i], codes[i], places, horizon, out, used
+                lines,
+                line_codes,
+                last_refund,
+                line,
+                amount[i],
+                time[i],
+                event[i],
+                codes[i],
+                places,
+                horizon,
+                out,
+                used,
             )
             if first:
                 paid_lines[order] += 1

@@ -60,7 +60,9 @@ class OrderShard:
         for kind, order_id, item_id, amount, time in zip(*open_points.to_pydict().values(), strict=True):
             value = pack(Version(epoch, time, self._absorbed), [amount, time])
             self._points.put(
-                reconciliation_key(self._namespace, bucket(order_id)), US.join((kind, order_id, item_id)), value
+                reconciliation_key(self._namespace, bucket(order_id)),
+                US.join((kind, order_id, item_id)),
+                value,
             )
 
     def state(self) -> dict[str, Any]:

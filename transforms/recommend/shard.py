@@ -20,9 +20,7 @@ from transforms.shards import Output
 class LearnerShard:
     """The one learner of a job."""
 
-    def __init__(
-        self, open_publisher: PublisherFactory, namespace: str, pace: Callable[[], Pace]
-    ) -> None:
+    def __init__(self, open_publisher: PublisherFactory, namespace: str, pace: Callable[[], Pace]) -> None:
         self._model, self._low, self._waiting = Recommender(), LowWatermark(), list[pa.RecordBatch]()
         self._publisher, self._namespace, self._pace, self._muted = open_publisher(), namespace, pace(), False
         self._learned = 0
@@ -64,7 +62,12 @@ class LearnerShard:
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
         waiting = [batch.to_pydict() for batch in self._waiting]
-        return {"model": self._model.to_bytes(), "low": self._low, "waiting": waiting, "learned": self._learned}
+        return {
+            "model": self._model.to_bytes(),
+            "low": self._low,
+            "waiting": waiting,
+            "learned": self._learned,
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""

@@ -69,7 +69,11 @@ def text_parts(column: pa.StringArray) -> tuple[npt.NDArray[np.int32], npt.NDArr
     """Return a string column's offsets and bytes as numpy views, without a copy."""
     _, offsets, data = column.buffers()
     first = column.offset
-    bounds = np.frombuffer(offsets, np.int32)[first : first + len(column) + 1] if offsets else np.zeros(1, np.int32)
+    bounds = (
+        np.frombuffer(offsets, np.int32)[first : first + len(column) + 1]
+        if offsets
+        else np.zeros(1, np.int32)
+    )
     return bounds, np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8)
 
 

@@ -88,7 +88,11 @@ class Texts:
 
     def take(self, rows: npt.NDArray[Any]) -> pa.StringArray:
         """Return these rows as an Arrow column."""
-        starts = np.concatenate([np.zeros(1, np.int64), self._ends[: self._rows]])[:-1] if self._rows else self._ends[:0]
+        starts = (
+            np.concatenate([np.zeros(1, np.int64), self._ends[: self._rows]])[:-1]
+            if self._rows
+            else self._ends[:0]
+        )
         offsets = np.empty(len(rows) + 1, np.int32)
         data = _gather(starts, self.ends, self._data, rows, offsets)
         return pa.StringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(data))
