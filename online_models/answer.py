@@ -201,9 +201,12 @@ def _dot(weights: list[float], x: list[float]) -> float:
 
 
 def _part(weights: list[float], x: list[float]) -> str:
-    spoke = {
-        "transitions": sum(weights[f] * x[f] for f in (NEXT, LAST, FRESH, PREV)),
-        "repeats": sum(weights[f] * x[f] for f in (AGAIN, BACK)),
-        "popularity": sum(weights[f] * x[f] for f in range(POPULAR, len(x))),
+    said = {
+        "popularity": range(POPULAR, len(x)),
+        "transitions": (NEXT, LAST, FRESH, PREV),
+        "repeats": (AGAIN, BACK),
     }
-    return max(spoke, key=lambda name: spoke[name])
+    spoke = {
+        part: sum(weights[f] * x[f] for f in own) for part, own in said.items() if any(x[f] for f in own)
+    }
+    return max(spoke, key=lambda part: spoke[part])

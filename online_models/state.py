@@ -30,11 +30,11 @@ def allocate(kind: type[State], layout: Layout, rows: int) -> State:
 
 
 def grow(state: State, layout: Layout, rows: int) -> State:
-    """The same state with room for at least `rows` ids; the price is paid by doubling."""
+    """The same state with room for at least `rows` ids: a power of two, however it came to be so many."""
     have = capacity(state, layout)
     if rows <= have:
         return state
-    room = max(rows, 2 * have)
+    room = 1 << (rows - 1).bit_length()
     parts = zip(state, layout.values(), strict=True)
     return type(state)(*(np.concatenate([a, _filled(c, room - have)]) if c.per_id else a for a, c in parts))
 
