@@ -33,31 +33,35 @@ def _emit(out, used, scope, code, minute, column, amount):
 
 
 @njit(cache=True, nogil=True)
-def _earliest(records, heads, order, status, scope, code, time, horizon):
-    """Return when the order's first event of this status with this id was, or -1; beyond the horizon: another order."""
+def _around(records, heads, order, status, scope, code, time, horizon):
+    """Return the latest event like this one up to `time` and the earliest after it, each within the horizon; or -1."""
     record_status, record_time, record_next, record_codes = records
-    best = np.int64(-1)
+    before, after = np.int64(-1), np.int64(-1)
     at = heads[order]
     while at >= 0:
-        near = abs(record_time[at] - time) <= horizon
-        same = near and record_status[at] == status and record_codes[at, scope] == code
-        if same and (best < 0 or record_time[at] < best):
-            best = record_time[at]
+        held = record_time[at]
+        if abs(held - time) <= horizon and record_status[at] == status and record_codes[at, scope] == code:
+            if held <= time:
+                before = max(before, held)
+            elif after < 0 or held < after:
+                after = held
         at = record_next[at]
-    return best
+    return before, after
 
 
 @njit(cache=True, nogil=True)
 def count_order(records, used_records, heads, order, status, time, codes, horizon, out, used):
-    """Count an order once a scope id, in the minute of its first event of this status."""
+    """Count an order once a scope id, in the minute of its first event of this status.
+
+    An event is a first one where none like it was within the horizon before it: beyond, it is another order.
+    """
     record_status, record_time, record_next, record_codes = records
     for scope in range(codes.shape[0]):
         code = codes[scope]
-        first = _earliest(records, heads, order, status, scope, code, time, horizon)
-        if first < 0:
-            used = _emit(out, used, scope, code, time // MINUTE_MS, status, 1)
-        elif time < first:
-            used = _emit(out, used, scope, code, first // MINUTE_MS, status, -1)
+        before, after = _around(records, heads, order, status, scope, code, time, horizon)
+        if after >= 0 and (before < 0 or after - before > horizon):
+            used = _emit(out, used, scope, code, after // MINUTE_MS, status, -1)
+        if before < 0:
             used = _emit(out, used, scope, code, time // MINUTE_MS, status, 1)
     record_status[used_records] = status
     record_time[used_records] = time
