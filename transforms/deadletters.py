@@ -27,7 +27,8 @@ class _KeepDoFn(beam.DoFn):
         _, piece = element
         by_reason: dict[str, dict[str, bytes]] = {}
         for row in _rows(piece.batch):
-            by_reason.setdefault(row.pop("reason"), {})[digest(row["raw"])] = encode(DeadLetterRecord(**row))
+            letters = by_reason.setdefault(row.pop("reason"), {})
+            letters[digest(row["raw"])] = encode(DeadLetterRecord(**row))
         for reason, letters in by_reason.items():
             if self._job:
                 checkpoints.of(self._job).count(f"refused.{reason}", len(letters))
