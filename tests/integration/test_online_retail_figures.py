@@ -1,0 +1,92 @@
+"""Two years of real invoices and cancellations, against DuckDB over the raw file: to the penny, by day and by item.
+
+The raw prices have at most three decimals, so pence are rounded half to even in whole numbers only.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from running import command, tables_of
+
+RAW = """
+    CREATE TABLE raw AS
+    WITH lines AS (
+        SELECT StockCode AS item, InvoiceNo AS invoice,
+               timezone('Europe/London', date_trunc('day', CAST(InvoiceDate AS TIMESTAMP))) AS day,
+               CAST(Quantity AS BIGINT) * CAST(CAST(UnitPrice AS DECIMAL(12, 3)) * 1000 AS BIGINT) AS mills
+        FROM read_csv($file, all_varchar = true)
+    ), cut AS (SELECT *, abs(mills) // 10 AS pence, abs(mills) % 10 AS rest FROM lines)
+    SELECT *, CAST(pence + CASE WHEN rest > 5 OR (rest = 5 AND pence % 2 = 1) THEN 1 ELSE 0 END AS BIGINT) AS minor
+    FROM cut WHERE mills <> 0
+"""
+SUMS = """
+    coalesce(sum(minor) FILTER (mills > 0), 0)::BIGINT AS paid,
+    coalesce(sum(minor) FILTER (mills < 0), 0)::BIGINT AS refunded,
+    count(DISTINCT invoice) FILTER (mills > 0) AS orders
+"""
+OURS = "gmv_paid_minor AS paid, refunds_minor AS refunded, orders_paid AS orders, net_gmv_minor AS net"
+
+
+@pytest.fixture(scope="module")
+def store(data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    folder = tmp_path_factory.mktemp("retail")
+    events, home, out = folder / "events", folder / "home", folder / "out"
+    command("import", "online-retail", data("online_retail"), "--out", events)
+    terms = ("--currency", "GBP", "--timezone", "Europe/London")
+    report = json.loads(command("replay", events, *terms, "--data-dir", home, "--json").stdout)
+    assert (report["events"], report["accepted"], report["refused"]) == (541_909 - 2_515, 541_909 - 2_515, {})
+    command("export", out, "--data-dir", home)
+    found = tables_of(out)
+    found.execute(RAW, {"file": str(data("online_retail") / "online_retail.csv.gz")})
+    return found
+
+
+def test_gross_refunds_and_net_in_all(store: duckdb.DuckDBPyConnection) -> None:
+    [ours] = store.execute(
+        f"SELECT {OURS} FROM metrics WHERE scope = 'platform' AND \"window\" = 'total'"
+    ).fetchall()
+    [(paid, refunded, orders)] = store.execute(f"SELECT {SUMS} FROM raw").fetchall()
+    assert ours == (paid, refunded, orders, paid - refunded)
+    assert paid - refunded == 974_774_793
+
+
+@pytest.mark.parametrize(
+    ("scope", "window", "key", "raw_key"),
+    [
+        ("platform", "day", "epoch_ms(window_start)", "epoch_ms(day)"),
+        ("item", "total", "id", "item"),
+        ("item", "day", "(id, epoch_ms(window_start))", "(item, epoch_ms(day))"),
+    ],
+)
+def test_every_day_and_every_item_to_the_penny(
+    store: duckdb.DuckDBPyConnection, scope: str, window: str, key: str, raw_key: str
+) -> None:
+    wrong = store.execute(
+        f"""
+        WITH ours AS (SELECT {key} AS key, {OURS} FROM metrics WHERE scope = $scope AND "window" = $window),
+             truth AS (SELECT {raw_key} AS key, {SUMS} FROM raw GROUP BY 1)
+        SELECT * FROM ours FULL JOIN truth USING (key)
+        WHERE (ours.paid, ours.refunded, ours.orders) IS DISTINCT FROM (truth.paid, truth.refunded, truth.orders)
+           OR ours.net IS DISTINCT FROM truth.paid - truth.refunded
+        """,
+        {"scope": scope, "window": window},
+    ).fetchall()
+    assert wrong == []
+
+
+def test_cancellations_name_no_invoice_so_each_is_listed_as_an_orphan_refund(
+    store: duckdb.DuckDBPyConnection,
+) -> None:
+    wrong = store.execute("""
+        WITH ours AS (
+            SELECT order_id, item_id, amount_minor FROM reconciliation WHERE kind = 'orphan_refund'
+        ), truth AS (
+            SELECT invoice AS order_id, item AS item_id, sum(minor)::BIGINT AS amount_minor FROM raw WHERE mills < 0
+            GROUP BY ALL
+        )
+        (FROM ours EXCEPT FROM truth) UNION ALL (FROM truth EXCEPT FROM ours)
+    """).fetchall()
+    assert wrong == []
