@@ -121,6 +121,11 @@ def test_the_asked_clicks_are_those_of_the_protocol(drawn: list[Row]) -> None:
     assert evaluate(batch_of(drawn)).predictions == asked
 
 
+def test_popularity_is_its_best_half_life(result) -> None:
+    each = [pair(result, name) for name in result.models if name.startswith("popularity_")]
+    assert pair(result, "popularity") == max(each)
+
+
 def test_figures_are_those_of_the_ranks() -> None:
     import numpy as np
 
