@@ -122,7 +122,8 @@ class CreditBook:
     def _update_lines(self, rows: npt.NDArray[np.int32], lines: pa.RecordBatch) -> None:
         line = self._line
         pay_time = lines["pay_time_ms"].to_numpy()
-        moved = (line["pay_time"][rows] != pay_time) | (line["booked"][rows] == 0)
+        moved = (line["pay_time"][rows] != pay_time) | (line["place"][rows] != lines["room"].to_numpy())
+        moved |= line["booked"][rows] == 0
         line["dirty"][rows] = np.maximum(
             line["dirty"][rows],
             np.where(moved, kernels.TOUCHES_CHANGED, kernels.AMOUNT_CHANGED).astype(np.uint8),
