@@ -1,0 +1,262 @@
+"""The credit book against the definitions: whatever comes late or changes, the last word is the right one."""
+
+import pickle
+from collections import Counter
+
+import msgspec
+import pytest
+from attribution_law import DAY, Credit, Line, Touch, credit_of, line_batch, totals_of, touch_batch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.records import decode_credit
+from transforms.attribution import book as book_module
+from transforms.attribution.book import AttributionWindow, CreditBook
+
+T0 = 1_767_225_600_000
+MONTH = 30 * DAY
+_PLACES = st.sampled_from([None, ("r1", "s1"), ("r1", "s2"), ("r2", "s1")])
+_ITEMS = st.sampled_from(["i1", "i2", "i3", "i4"])
+_USERS = st.sampled_from(["u1", "u1", "u2"])
+_AGES = st.sampled_from([-1, 0, 0, 1, DAY, DAY + 1, 7 * DAY, 7 * DAY + 1, 3600_000, 5000])
+_IDS = st.lists(st.text(min_size=1, max_size=3), min_size=12, max_size=12, unique=True)
+
+Step = list[Touch] | list[Line]
+
+
+@st.composite
+def _touches(draw: st.DrawFn) -> list[Touch]:
+    """Touches at the edges of both windows before the payments, many at the same time."""
+    ids = draw(_IDS)
+    one_of = lambda *values: draw(st.sampled_from([None, *values]))  # noqa: E731
+    return [
+        Touch(
+            ids[number], draw(st.sampled_from(["view", "click"])), T0 - draw(_AGES), draw(_USERS), draw(_PLACES),
+            draw(st.none() | _ITEMS), one_of("c1", "c2"), one_of("p1"), one_of("g1"),
+            one_of("recommend", "search"), one_of(True, False),
+        )
+        for number in range(draw(st.integers(0, 12)))
+    ]  # fmt: skip
+
+
+@st.composite
+def _histories(draw: st.DrawFn) -> list[list[Line]]:
+    """Of each line, how it stood at one moment after another: paid earlier, elsewhere, given back in part or whole."""
+    histories = []
+    for order, item in draw(st.lists(st.tuples(st.sampled_from("ab"), _ITEMS), unique=True, max_size=4)):
+        user = draw(_USERS)
+        histories.append(
+            [
+                Line(
+                    user, order, item, T0 + draw(st.sampled_from([0, 0, 1, -1000])),
+                    draw(st.sampled_from([0, 1, 2, 100, 10_007])), draw(st.sampled_from([0, 1_000_000, 333_333])),
+                    draw(_PLACES),
+                )
+                for _ in range(draw(st.integers(1, 3)))
+            ]
+        )  # fmt: skip
+    return histories
+
+
+@st.composite
+def _arrivals(draw: st.DrawFn) -> tuple[list[Step], list[Line], list[Touch]]:
+    """Steps as they arrive: touches in any order and batches among the lines' updates; and how all finally stands."""
+    touches, histories = draw(_touches()), draw(_histories())
+    sources = [
+        [[touch] for touch in draw(st.permutations(touches))],
+        *([[line] for line in h] for h in histories),
+    ]
+    turns = draw(st.permutations([n for n, source in enumerate(sources) for _ in source]))
+    queues = [iter(source) for source in sources]
+    steps: list[Step] = []
+    for turn in turns:
+        step = next(queues[turn])
+        if turn == 0 and steps and isinstance(steps[-1][0], Touch) and draw(st.booleans()):
+            steps[-1] = [*steps[-1], *step]
+        else:
+            steps.append(step)
+    return steps, [history[-1] for history in histories], touches
+
+
+class Ledger:
+    """Sums what a book gives and takes back, and keeps the last record of every line."""
+
+    def __init__(self, book: CreditBook) -> None:
+        self.book = book
+        self.totals: Counter[tuple[int, str, int]] = Counter()
+        self.micro: Counter[tuple[int, str, int]] = Counter()
+        self.records: dict[tuple[str, str], Credit] = {}
+
+    def take(self, step: Step) -> None:
+        if step and isinstance(step[0], Touch):
+            self.book.absorb_touches(touch_batch(step))  # type: ignore[arg-type]
+        else:
+            self.book.absorb_lines(line_batch(step))  # type: ignore[arg-type]
+
+    def settle(self) -> None:
+        batch = self.book.settle()
+        cells = zip(*(batch[name].to_pylist() for name in ("group", "id", "minute")), strict=True)
+        for cell, (minor, micro) in zip(cells, batch["a"].to_pylist(), strict=True):
+            self.totals[cell] += minor
+            self.micro[cell] += micro
+
+    def publish(self) -> None:
+        for order_id, item_id, body in self.book.take_credits():
+            record = decode_credit(msgspec.msgpack.encode(body))
+            shown = [tuple(touch) for touch in record.touches]
+            self.records[order_id, item_id] = (
+                record.pay_time_ms, record.net_minor, record.micro_orders, shown, record.credits_minor,
+            )  # fmt: skip
+
+    def summary(self) -> dict[tuple[int, str, int], tuple[int, int]]:
+        cells = self.totals.keys() | self.micro.keys()
+        held = {cell: (self.totals[cell], self.micro[cell]) for cell in cells}
+        return {cell: pair for cell, pair in held.items() if pair != (0, 0)}
+
+    def hold_to(self, lines: list[Line], touches: list[Touch]) -> None:
+        assert self.records == {(line.order_id, line.item): credit_of(line, touches) for line in lines}
+        assert self.summary() == totals_of(lines, touches)
+        for _, net, _, _, credits in self.records.values():
+            assert {sum(shares) for shares in credits.values()} == {net}
+
+
+def _ledger() -> Ledger:
+    return Ledger(CreditBook(AttributionWindow(), MONTH))
+
+
+@settings(max_examples=100, deadline=None)
+@given(_arrivals(), st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20), max_size=3))
+def test_whatever_the_order_of_arrival_every_line_ends_with_its_credit(
+    arrivals: tuple[list[Step], list[Line], list[Touch]], settled: set[int], published: set[int]
+) -> None:
+    steps, lines, touches = arrivals
+    ledger = _ledger()
+    for number, step in enumerate(steps):
+        ledger.take(step)
+        if number in settled:
+            ledger.settle()
+        if number in published:
+            ledger.settle()
+            ledger.publish()
+    ledger.settle()
+    ledger.publish()
+    ledger.hold_to(lines, touches)
+
+
+@settings(max_examples=40, deadline=None)
+@given(_arrivals(), st.integers(0, 20), st.booleans())
+def test_a_book_restored_in_the_middle_publishes_all_and_goes_on_the_same(
+    arrivals: tuple[list[Step], list[Line], list[Touch]], stop: int, settled: bool
+) -> None:
+    steps, lines, touches = arrivals
+    before = _ledger()
+    for step in steps[:stop]:
+        before.take(step)
+    if settled:
+        before.settle()
+    after = _ledger()
+    after.totals, after.micro = before.totals, before.micro
+    after.book.load(pickle.loads(pickle.dumps(before.book.state())))
+    for step in steps[stop:]:
+        after.take(step)
+        after.settle()
+    after.settle()
+    after.publish()
+    after.hold_to(lines, touches)
+
+
+def _line(order: str, pay_time_ms: int, user: str = "u", net: int = 90) -> Line:
+    return Line(user, order, "i1", pay_time_ms, net, 1_000_000, None)
+
+
+def _click(event_id: str, time_ms: int, user: str = "u", coupon: str = "c1") -> Touch:
+    return Touch(event_id, "click", time_ms, user, None, "i1", coupon)
+
+
+def test_of_touches_at_one_time_the_higher_event_id_is_the_later() -> None:
+    """By code point, wherever it stands: `z` before `é` before `事`, and a prefix before what it begins."""
+    ids = ["事", "z", "é", "zz", "Z", "10", "9"]
+    ledger = _ledger()
+    ledger.take([_line("o", T0)])
+    ledger.take([_click(event_id, T0) for event_id in ids])
+    ledger.settle()
+    ledger.publish()
+    told = [touch for touch, *_ in ledger.records["o", "i1"][3]]
+    assert told == ["10", "9", "Z", "z", "zz", "é", "事"]
+    assert ledger.records["o", "i1"][4] == {"last_touch": [0] * 6 + [90], "linear": [13] * 6 + [12]}
+
+
+def test_a_line_given_back_in_full_leaves_nothing_anywhere() -> None:
+    ledger = _ledger()
+    ledger.take([_click("e", T0 - 5)])
+    ledger.take([_line("o", T0)])
+    ledger.settle()
+    assert ledger.summary()
+    ledger.take([_line("o", T0, net=0)._replace(micro_orders=0)])
+    ledger.settle()
+    ledger.publish()
+    assert ledger.summary() == {}
+    assert ledger.records["o", "i1"][4] == {"last_touch": [0], "linear": [0]}
+
+
+def test_a_line_moved_to_another_room_at_the_same_time_is_credited_there() -> None:
+    """Two payments at one instant: which of them is the line's is known only once both have come."""
+    at_r1, at_r2 = ("r1", "s"), ("r2", "s")
+    touches = [
+        Touch("e1", "click", T0 - 1, "u", at_r1, None, "c1"),
+        Touch("e2", "click", T0 - 1, "u", at_r2, None, "c2"),
+    ]
+    ledger = _ledger()
+    ledger.take(touches)
+    ledger.take([_line("o", T0)._replace(place=at_r1)])
+    ledger.settle()
+    final = _line("o", T0)._replace(place=at_r2)
+    ledger.take([final])
+    ledger.settle()
+    ledger.publish()
+    ledger.hold_to([final], touches)
+
+
+def test_refunds_find_their_touches_after_the_touches_themselves_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(book_module, "_FORGET_LEAST", 1)
+    touches = [_click(f"e{n}", T0 + n * DAY, f"u{n % 3}", f"c{n % 4}") for n in range(40)]
+    lines = [_line(f"o{n}", T0 + n * DAY + 5, f"u{n % 3}") for n in range(40)]
+    ledger = _ledger()
+    for number, (touch, line) in enumerate(zip(touches, lines, strict=True)):
+        ledger.take([touch])
+        ledger.take([line])
+        ledger.settle()
+        ledger.publish()
+        ledger.book.forget(T0 + number * DAY)
+    assert len(ledger.book) < 15
+    final = [line._replace(net_minor=31) for line in lines]
+    ledger.take(final)
+    ledger.settle()
+    ledger.publish()
+    ledger.hold_to(final, touches)
+
+
+def test_lines_beyond_twice_the_order_horizon_are_forgotten_and_the_rest_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(book_module, "_FORGET_LEAST", 1)
+    touches = [_click(f"e{n}", T0 + n * DAY, f"u{n % 3}", f"c{n % 4}") for n in range(100)]
+    lines = [_line(f"o{n}", T0 + n * DAY + 5, f"u{n % 3}") for n in range(100)]
+    ledger = _ledger()
+    for begin in range(0, 100, 10):
+        ledger.take(touches[begin : begin + 10])
+        ledger.take(lines[begin : begin + 10])
+        ledger.settle()
+        ledger.publish()
+        ledger.book.forget(T0 + (begin + 5) * DAY)
+    held = len(ledger.book.state()["line"]["net"])
+    assert 65 <= held < 100
+    late = _click("late", T0 + 97 * DAY, "u1", "c9")
+    final = [*lines[:65], *(line._replace(net_minor=31) for line in lines[65:])]
+    ledger.take([late])
+    ledger.take(final[65:])
+    ledger.settle()
+    ledger.publish()
+    ledger.hold_to(final, [*touches, late])
