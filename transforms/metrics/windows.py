@@ -8,12 +8,12 @@
 23
 """
 
+from datetime import date, datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 Minutes = npt.NDArray[np.int64]
 
@@ -22,6 +22,8 @@ HOUR: Final = 1
 DAY: Final = 2
 TOTAL: Final = 3
 
+_EPOCH: Final = date(1970, 1, 1)
+_DAY_MINUTES: Final = 1440
 _LENGTH_MINUTES: Final = (1, 60, 25 * 60, 2**40)
 
 
@@ -34,11 +36,27 @@ class DayStarts:
     """The minute (since the epoch, UTC) at which the local calendar day of each minute began."""
 
     def __init__(self, timezone: str) -> None:
-        self._type = pa.timestamp("s", tz=timezone)
+        self._zone = ZoneInfo(timezone)
+        self._first = self._last = 0
+        self._starts = np.zeros(0, np.int64)
 
     def __call__(self, minutes: Minutes) -> Minutes:
-        """Cost: one time-zone conversion a distinct minute."""
-        distinct, inverse = np.unique(minutes, return_inverse=True)
-        local = pa.array(distinct * 60, pa.int64()).view(pa.timestamp("s", tz="UTC")).cast(self._type)
-        floors = pc.floor_temporal(local, unit="day").cast(pa.int64()).to_numpy()
-        return (floors // 60)[inverse]
+        """Cost: a binary search a minute, and 3 µs for each day between the first and the last ever asked for."""
+        if not len(minutes):
+            return minutes
+        self._cover(int(minutes.min()) // _DAY_MINUTES, int(minutes.max()) // _DAY_MINUTES)
+        return self._starts[np.searchsorted(self._starts, minutes, side="right") - 1]
+
+    def _cover(self, first: int, last: int) -> None:
+        """Know the days of these UTC days; a local date is at most one away from the UTC date."""
+        if len(self._starts):
+            if self._first <= first and last <= self._last:
+                return
+            first, last = min(first, self._first), max(last, self._last)
+        self._first, self._last = first, last
+        self._starts = np.array([self._start(day) for day in range(first - 1, last + 2)], np.int64)
+
+    def _start(self, day: int) -> int:
+        """Return when a local date begins; where its midnight is skipped, ZoneInfo takes the instant after the gap."""
+        midnight = datetime.combine(_EPOCH + timedelta(days=day), time(), self._zone)
+        return int(midnight.timestamp()) // 60
