@@ -7,13 +7,15 @@ from typing import Any, Final
 import apache_beam as beam
 import pyarrow as pa
 
-from schemas.keys import dead_letter_key
+from schemas.keys import Version, dead_letter_key, pack_version
 from schemas.records import DeadLetterRecord, encode
 from transforms import checkpoints
 from transforms.pieces import Keyed
 from transforms.publish import Publisher, PublisherFactory
 
 _FIELDS_A_WRITE: Final = 200
+_ANY_VERSION: Final = pack_version(Version(0, 0, 0))
+"""Stands before every value; which attempt refused an input does not matter."""
 
 
 class _KeepDoFn(beam.DoFn):
@@ -28,7 +30,7 @@ class _KeepDoFn(beam.DoFn):
         by_reason: dict[str, dict[str, bytes]] = {}
         for row in _rows(piece.batch):
             letters = by_reason.setdefault(row.pop("reason"), {})
-            letters[digest(row["raw"])] = encode(DeadLetterRecord(**row))
+            letters[digest(row["raw"])] = _ANY_VERSION + encode(DeadLetterRecord(**row))
         for reason, letters in by_reason.items():
             if self._job:
                 checkpoints.of(self._job).count(f"refused.{reason}", len(letters))

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from schemas.codecs.jsonl import Decoded
 from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
 from schemas.gate import Gate
+from transforms.canonical import canonical_json
 from transforms.pieces import BEFORE_ALL_MS
 from transforms.state.hashing import Hashes, fold, hash_numbers, hash_text
 from transforms.state.seen import ANCIENT, LATE
@@ -112,7 +113,7 @@ class Intake:
                 pa.array([rule.reason for rule in rules], pa.string()),
                 pa.array([rule.name for rule in rules], pa.string()),
                 pa.array([rule.detail for rule in rules], pa.string()),
-                block.raw_column(rows),
+                _own_bytes(block, rows, events),
                 events["event_time"],
                 arrived.take(pa.array(rows)),
             ],
@@ -139,10 +140,16 @@ def _arrival(lines: npt.NDArray[np.int64], ingested_at_ms: Sequence[int] | None)
 
 def _raw(block: Decoded, good: npt.NDArray[np.int64], late: npt.NDArray[np.uint8]) -> pa.Array:
     """Return the bytes of late events, which may be refused further on; null for all others."""
-    if not late.any():
-        return pa.nulls(len(good), pa.binary())
-    own = block.raw_column(good)
-    return pc.if_else(pa.array(late > 0), own, pa.scalar(None, pa.binary()))
+    rows = np.flatnonzero(late)
+    places: npt.NDArray[np.int64] = np.full(len(good), -1)
+    places[rows] = np.arange(len(rows))
+    return block.raw_column(good[rows]).take(pa.array(places, mask=places < 0))
+
+
+def _own_bytes(block: Decoded, rows: npt.NDArray[np.int64], events: pa.RecordBatch) -> pa.Array:
+    """Return the bytes of refused rows as they came; rows of columns have none and are written out."""
+    raw = block.raw_column(rows)
+    return pc.coalesce(raw, pa.array(canonical_json(events), pa.binary())) if raw.null_count else raw
 
 
 def _taken(arrived: pa.Array, good: npt.NDArray[np.int64]) -> pa.Array:
