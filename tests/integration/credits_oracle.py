@@ -3,6 +3,7 @@
 from typing import Final
 
 import duckdb
+from figures_oracle import WINDOW_STARTS
 
 CLICKS_MS: Final = 7 * 86_400_000
 VIEWS_MS: Final = 86_400_000
@@ -49,13 +50,6 @@ CREDITS: Final = f"""
     SELECT * FROM shares
 """
 
-WINDOWS: Final = {
-    "minute": "at_ms // 60000 * 60000",
-    "hour": "at_ms // 3600000 * 3600000",
-    "day": "epoch_ms(timezone('Asia/Shanghai', date_trunc('day', timezone('Asia/Shanghai', make_timestamptz(at_ms * 1000)))))",
-    "total": "NULL",
-}
-
 
 def book_credits(store: duckdb.DuckDBPyConnection, items: str | None = None) -> None:
     """Fill the table `true_credits` from `events`; `items` is a Parquet file of the items dimension."""
@@ -83,9 +77,9 @@ def wrong_channels(store: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]
             FROM events WHERE event_type IN ('view', 'click') AND NOT coalesce(holdout, false) AND user_id IS NOT NULL)
     """
     truth = " UNION ALL ".join(
-        f"SELECT model, channel, id, '{window}', ({start})::BIGINT AS start_ms, sum(credit)::BIGINT AS credit, "
+        f"SELECT model, channel, id, '{window}', ({start.replace('ZONE', 'Asia/Shanghai')})::BIGINT AS start_ms, sum(credit)::BIGINT AS credit, "
         f"sum(touches)::BIGINT AS touches FROM ({credit} UNION ALL {touched}) GROUP BY ALL"
-        for window, start in WINDOWS.items()
+        for window, start in WINDOW_STARTS.items()
     )
     ours = (
         'SELECT model, channel, id, "window", epoch_ms(window_start), credit_minor, touches FROM attribution'

@@ -49,7 +49,9 @@ def test_the_log_from_the_command_line(data: Callable[[str], Path], tmp_path: Pa
     told = json.loads(command("export", out, "--data-dir", home, "--json").stdout)
     assert (told["currency"], told["timezone"]) == ("USD", "UTC")
     store = tables_of(out)
-    total = "SELECT gmv_paid_minor, orders_paid, views, clicks FROM metrics WHERE scope = 'platform' AND \"window\" = 'total'"
+    total = """
+        SELECT gmv_paid_minor, orders_paid, views, clicks FROM metrics WHERE scope = 'platform' AND "window" = 'total'
+    """
     files = sorted(data("puffy").glob("*.csv.gz"))
     assert store.execute(total).fetchall() == [(20_406_040, 210, *raw(PAGES, files)[0])]
     assert by_day(store) == raw(DAYS, files)
