@@ -39,8 +39,6 @@ _PARTS: Final = 16
 _SMALLEST: Final = 512
 _LOAD: Final = 0.8
 _GROWTH: Final = 1.5
-_NEVER_HOURS: Final = 30_000
-"""A jump of the watermark beyond which nothing can still be within any horizon that 16 bits express."""
 
 _ID_BITS: Final = np.uint64(0xFFFFFF)
 
@@ -86,7 +84,10 @@ def _admit(table_keys, table_checks, table_hours, part, keys, checks, hours, lat
 
 @njit(cache=True, nogil=True)
 def _rehash(old_keys, old_checks, old_hours, keys, checks, hours, now, horizon):
-    """Move what is still within the horizon into a new table; returns how many."""
+    """Move what is within the horizon or ahead of `now` into a new table; returns how many.
+
+    Ages are known modulo 65,536 hours: after a jump of years some ids may stay longer, none goes too soon.
+    """
     size, kept = len(keys), 0
     for i in range(len(old_keys)):
         if old_keys[i] == 0:
@@ -140,9 +141,6 @@ class SeenEvents:
             self._now = hour
         if hour < self._now + max(1, self._horizon // 8):
             return
-        if hour > self._now + _NEVER_HOURS:
-            self._parts = [_empty(_SMALLEST) for _ in range(_PARTS)]
-            self._used = [0] * _PARTS
         self._now = hour
         for part in range(_PARTS):
             self._resize(part, len(self._parts[part][0]))
