@@ -126,10 +126,8 @@ def test_a_table_restored_publishes_all_it_holds_and_goes_on(
     assert first.values == sums_of([*before, *after])
 
 
-_STEPS = st.lists(
-    st.tuples(st.integers(0, 600), st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 200)), max_size=8), st.booleans()),
-    max_size=25,
-)  # fmt: skip
+_TOLD = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 200)), max_size=8)
+_STEPS = st.lists(st.tuples(st.integers(0, 600), _TOLD, st.booleans()), max_size=25)
 
 
 @settings(max_examples=100, deadline=None)
