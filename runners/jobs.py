@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ from runners.job_sources import OpenFolder, OpenRedisStream, dimension_folder, o
 from runners.job_store import CLEAN, RUNNING, JobStore
 from runners.jobs_request import JobRequest
 from runners.progress import show_progress
+from runners.redis_patience import patiently
 from runners.settings import Settings
 from schemas.errors import JobError, UsageError
 from transforms import checkpoints as checkpoint_registry
@@ -99,7 +101,7 @@ def _prepared(request: JobRequest, settings: Settings, redis: OpenRedis) -> _Job
     job.resumed = not request.fresh and _resume(job)
     if not job.resumed:
         _begin(job)
-    job.checkpoints.on_taken = job.store.note_epoch
+    job.checkpoints.on_taken = lambda epoch: patiently(redis, partial(job.store.note_epoch, epoch))
     job.checkpoints.whole_position = _whole_position(job)
     return job
 
@@ -194,7 +196,7 @@ def _run(job: _Job, console: "Console") -> JobReport:
 
     settle_memory(job.settings.data_dir / SPILL_DIR)
     before, began = dict(job.checkpoints.counters), time.monotonic()
-    job.store.describe(RUNNING, _description(job))
+    _describe(job, RUNNING)
     checkpoint_registry.activate(job.id, job.checkpoints)
     _revive_with(job)
     try:
@@ -204,7 +206,7 @@ def _run(job: _Job, console: "Console") -> JobReport:
             raise JobError(
                 "The pipeline ended with pieces under way. Run the same command again: it goes on."
             )
-        job.store.describe(CLEAN, _description(job))
+        _describe(job, CLEAN)
     finally:
         _revive_with(None, job.id)
         checkpoint_registry.deactivate(job.id)
@@ -220,6 +222,10 @@ def _revive_with(job: "_Job | None", identity: str = "") -> None:
         on_lost(identity, None)
     else:
         on_lost(job.id, job.redis.ensure if job.redis.embedded else None)
+
+
+def _describe(job: _Job, status: str) -> None:
+    patiently(job.redis, partial(job.store.describe, status, _description(job)))
 
 
 def _description(job: _Job) -> dict[str, str]:
