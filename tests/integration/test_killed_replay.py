@@ -1,0 +1,65 @@
+"""kill -9 of a replay, or of the Redis under it: the same command again gives the export of an undisturbed run."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from killing import checkpoints_taken, kill_redis, killed_after, wait_until
+from running import command, differing, exported, replayed, results
+
+SMALL = {"batch_rows": 500, "checkpoint_every_ms": 200}
+
+
+@pytest.fixture(scope="module")
+def events(generate: Callable[..., Path]) -> Path:
+    return generate(60_000, 0.6)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(events: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return results(tmp_path_factory.mktemp("undisturbed"), events, recommender=True)
+
+
+@pytest.mark.parametrize(("checkpoints", "delay_s"), [(0, 0.3), (3, 0.15)])
+def test_a_killed_replay_goes_on_where_it_was(
+    checkpoints: int, delay_s: float, events: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    again = (
+        "replay",
+        events,
+        "--batch-rows",
+        500,
+        "--checkpoint-every",
+        "200ms",
+        "--data-dir",
+        tmp_path,
+        "--json",
+    )
+    assert killed_after(checkpoints, delay_s, tmp_path, *again)
+    report = json.loads(command(*again).stdout)
+    assert report["resumed"] == (checkpoints > 0)
+    if checkpoints:
+        assert 0 < report["events"] < 60_000
+    assert differing(exported(tmp_path), undisturbed) == []
+
+
+def test_redis_killed_under_a_replay_comes_back_with_all_that_it_had(
+    events: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    killed: list[int] = []
+    count = checkpoints_taken(tmp_path)
+
+    def assassinate() -> None:
+        for after in (1, 4):
+            wait_until(lambda after=after: count() >= after, "a checkpoint")  # type: ignore[misc]
+            killed.append(kill_redis(tmp_path))
+
+    killer = threading.Thread(target=assassinate)
+    killer.start()
+    report = replayed(tmp_path, events, settings=SMALL, recommender=True)
+    killer.join()
+    assert len(set(killed)) == 2
+    assert (report.events, report.resumed) == (60_000, False)
+    assert differing(exported(tmp_path), undisturbed) == []
