@@ -9,6 +9,7 @@ checkpoint instead (`transforms.checkpoints`), and Beam's bag stays empty.
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
+from zlib import crc32
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder, VarIntCoder
@@ -25,6 +26,8 @@ COMPACT_AFTER_BYTES: Final = 64 << 20
 _PIECE: Final = b"p"
 _SNAPSHOT: Final = b"s"
 _CODER: Final = PieceCoder()
+_UNDER_WAY: Final = -1
+"""No durable version: memory that absorbed a piece which was not written down is never gone on with."""
 
 
 class Shard(Protocol):
@@ -73,10 +76,11 @@ class _ShardDoFn(beam.DoFn):
     ) -> Iterator[Any]:
         key, piece = element
         held = self._local(key) if self._job else self._rebuilt(key, log, version)
+        before, held.version = held.version, _UNDER_WAY
         for tag, output in held.shard.absorb(piece):
             yield beam.pvalue.TaggedOutput(tag, output)
         if not self._job:
-            self._log(held, piece, log, version)
+            self._log(held, piece, before, log, version)
         else:
             checkpoints.of(self._job).passed(f"{self._name}-{key}", piece.progress)
 
@@ -107,15 +111,17 @@ class _ShardDoFn(beam.DoFn):
             for _ in held.shard.absorb(_CODER.decode(entry[1:])):
                 pass
 
-    def _log(self, held: _Held, piece: Piece, log: Any, version: Any) -> None:
-        entry = _PIECE + _CODER.encode(piece)
+    def _log(self, held: _Held, piece: Piece, before: int, log: Any, version: Any) -> None:
+        """Write the piece down; the version names all pieces so far, so that no other history has the same."""
+        encoded = _CODER.encode(piece)
+        entry = _PIECE + encoded
         held.logged_bytes += len(entry)
         if held.logged_bytes > COMPACT_AFTER_BYTES:
             entry = _SNAPSHOT + pickle.dumps(held.shard.state(), protocol=5)
             held.logged_bytes = 0
             log.clear()
         log.add(entry)
-        held.version += 1
+        held.version = crc32(encoded, before)
         version.write(held.version)
 
 
