@@ -65,14 +65,14 @@ def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
 def _orders(options: LiveRoomOptions, key: int) -> OrderShard:
     return OrderShard(
         key, options.shards, options.order_horizon_ms, options.bounds.allowed_lateness_ms,
-        options.open_publisher, options.namespace, _pace(options.publish_every_s),
+        options.open_publisher, options.namespace, _pace(options.publish_credits_every_s),
     )  # fmt: skip
 
 
 def _attribute(options: LiveRoomOptions, key: int) -> AttributionShard:
     return AttributionShard(
         key, options.shards, options.window, options.order_horizon_ms, options.bounds.allowed_lateness_ms,
-        options.open_publisher, options.namespace, _pace(options.publish_every_s),
+        options.open_publisher, options.namespace, _pace(options.publish_credits_every_s),
     )  # fmt: skip
 
 

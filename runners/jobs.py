@@ -39,6 +39,7 @@ SPILL_DIR: Final = "spill"
 LOCK: Final = "job.lock"
 LIVE_PUBLISH_S: Final = 0.02
 REPLAY_PUBLISH_S: Final = 1.0
+LIVE_CREDITS_S: Final = 0.25
 LIVE_MODEL_S: Final = 5.0
 REPLAY_MODEL_S: Final = 60.0
 _SEMANTIC: Final = (
@@ -192,9 +193,11 @@ def _is_complete(job: _Job) -> bool:
 
 
 def _run(job: _Job, console: "Console") -> JobReport:
+    from pipelines.warm_up import warm_up
     from runners.direct import run_direct, settle_memory
 
     settle_memory(job.settings.data_dir / SPILL_DIR)
+    warm_up(job.request.recommender)
     before, began = dict(job.checkpoints.counters), time.monotonic()
     _describe(job, RUNNING)
     checkpoint_registry.activate(job.id, job.checkpoints)
@@ -252,6 +255,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         merchants=merchants_of_items(dimension_folder(job.request.sources, job.request.dims)),
         recommender=job.request.recommender,
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
+        publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if live or job.request.speed else REPLAY_MODEL_S,
         job=job.id,
     )

@@ -27,7 +27,8 @@ AFTER_ALL_MS: Final = 2**62
 
 LATER: Final = 0
 SOON: Final = 1
-FINAL: Final = 2
+IDLE: Final = 2
+FINAL: Final = 3
 
 
 class Progress(NamedTuple):
@@ -44,7 +45,7 @@ class Piece:
     """Batches and their sender's progress; all may be empty, and then only progress is told.
 
     `urgent` asks that results be published without waiting for more: `SOON` where the source has nothing
-    further now, `FINAL` where it will never have, or is being stopped.
+    further now, `IDLE` where it has had nothing for a while, `FINAL` where it ends or is being stopped.
     """
 
     progress: Progress

@@ -60,6 +60,7 @@ class CreditBook:
         self._order_ids, self._item_ids = Texts(), Texts()
         self._pin_channel, self._pin_ids = Columns(channel=np.int32), Texts()
         self._channel_names: list[str] = []
+        self._channel_pairs: list[list[str]] = []
         self._direct = int(self._channels_of(pa.array([f"traffic_source{US}{DIRECT}"]))[0])
 
     def __len__(self) -> int:
@@ -202,7 +203,9 @@ class CreditBook:
 
     def _touches(self, pins: Array) -> list[Any]:
         channels = self._pin_channel["channel"][pins].tolist()
-        pairs = [name.split(US, 1) for name in self._channel_names]
+        known = len(self._channel_pairs)
+        self._channel_pairs.extend(name.split(US, 1) for name in self._channel_names[known:])
+        pairs = self._channel_pairs
         ids = self._pin_ids.take(pins).to_pylist()
         return [(touch, *pairs[channel]) for touch, channel in zip(ids, channels, strict=True)]
 
@@ -257,7 +260,7 @@ class CreditBook:
         """Take an earlier `state()`; every line counts as unpublished, so that it is published again."""
         for name, part in self._parts().items():
             part.load(state[name])
-        self._channel_names = list(state["channel_names"])
+        self._channel_names, self._channel_pairs = list(state["channel_names"]), []
         self._line["unpublished"][:] = self._line["booked"]
 
 

@@ -8,7 +8,7 @@ import msgspec
 from schemas.keys import BUCKETS, US, Version, bucket, credit_key, pack_version
 from transforms.attribution.book import AttributionWindow, CreditBook
 from transforms.pacing import Pace
-from transforms.pieces import BEFORE_ALL_MS, LATER, LowWatermark, Piece, Progress
+from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Grouped, PublisherFactory
 from transforms.routing import sent
 from transforms.shards import Output
@@ -46,7 +46,7 @@ class AttributionShard:
         credit = self._book.settle()
         if watermark > BEFORE_ALL_MS:
             self._book.forget(watermark - self._lateness_ms)
-        if not self._muted and self._pace.is_due(piece.urgent > LATER):
+        if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
             self._publish(watermark)
         batches = [*figures, credit]
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)

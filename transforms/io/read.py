@@ -23,12 +23,14 @@ from transforms import checkpoints
 from transforms.intake import ADMITTED_SCHEMA, ID_HASH, Intake, TimeBounds
 from transforms.io.blocks import Place, Reader
 from transforms.io.session import Position, Read, Session
-from transforms.pieces import BEFORE_ALL_MS, FINAL, LATER, SOON, Keyed, Piece, Progress
+from transforms.pieces import BEFORE_ALL_MS, FINAL, IDLE, LATER, SOON, Keyed, Piece, Progress
 from transforms.routing import sent
 from transforms.shards import typed
 
 _IDLE_S: Final = 0.005
 _PACE_STEP_S: Final = 0.2
+_IDLE_EVERY_S: Final = 0.5
+_IDLE_FOR_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class _ReadDoFn(beam.DoFn):
     def setup(self) -> None:
         self._sessions: dict[int, Session] = {}
         self._begun: dict[int, tuple[float, int]] = {}
+        self._quiet: dict[int, tuple[float, float]] = {}
 
     def teardown(self) -> None:
         for session in self._sessions.values():
@@ -134,6 +137,7 @@ class _ReadDoFn(beam.DoFn):
             if session.finished:
                 yield from self._end(element, session, tracker, session.end_ms)
             else:
+                yield from self._idle(element, session, tracker)
                 tracker.defer_remainder(Duration(_IDLE_S))
             return
         yield from self._paced(element, read)
@@ -167,6 +171,7 @@ class _ReadDoFn(beam.DoFn):
         yield from ()
 
     def _sent(self, config: SourceConfig, session: Session, read: Read, stamp: Timestamp) -> Iterator[Any]:
+        self._quiet[config.reader] = (time.monotonic(), 0.0)
         progress = _progress(config, read.position, session.watermark_ms)
         if config.job:
             checkpoints.of(config.job).sent(config.reader, read.position, read.taken)
@@ -176,6 +181,20 @@ class _ReadDoFn(beam.DoFn):
         urgent = SOON if read.block.drained or config.speed else LATER
         for _, keyed in sent("", [read.taken.admitted], [ID_HASH], config.shards, progress, urgent):
             yield TimestampedValue(keyed, stamp)
+
+    def _idle(self, config: SourceConfig, session: Session, tracker: Any) -> Iterator[Any]:
+        """Once a second, for a while after the last block: ask that what still waits be published."""
+        now, (data_s, asked_s) = time.monotonic(), self._quiet.get(config.reader, (0.0, 0.0))
+        if now - data_s > _IDLE_FOR_S or now - max(data_s, asked_s) < _IDLE_EVERY_S:
+            return
+        position = Position(session.position.places, session.position.sequence)
+        if tracker.try_claim(Stretch(position)):
+            self._quiet[config.reader] = (data_s, now)
+            if config.job:
+                checkpoints.of(config.job).sent(config.reader, position, None)
+            progress = _progress(config, position, session.watermark_ms)
+            for _, keyed in sent("", [_no_rows()], [ID_HASH], config.shards, progress, IDLE):
+                yield TimestampedValue(keyed, _timestamp(session.watermark_ms))
 
     def _end(self, config: SourceConfig, session: Session, tracker: Any, watermark_ms: int) -> Iterator[Any]:
         """Tell everyone that nothing more comes, so that all is learned and published."""

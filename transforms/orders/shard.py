@@ -8,7 +8,7 @@ import pyarrow as pa
 from schemas.keys import US, Version, bucket, pack, reconciliation_key
 from transforms.orders.book import OrderBook
 from transforms.pacing import Pace
-from transforms.pieces import BEFORE_ALL_MS, LATER, LowWatermark, Piece, Progress
+from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Grouped, PublisherFactory
 from transforms.routing import sent
 from transforms.shards import Output
@@ -39,7 +39,7 @@ class OrderShard:
         effects = self._book.absorb(orders)
         self._absorbed += orders.num_rows
         self._hold(effects.reconciliation)
-        if self._pace.is_due(piece.urgent > LATER):
+        if self._pace.is_due(piece.urgent >= IDLE):
             self.publish()
         if watermark > BEFORE_ALL_MS:
             self._book.forget(watermark - self._lateness_ms)

@@ -1,0 +1,104 @@
+"""Load every compiled kernel before the first event: one small evening through all steps, nothing published.
+
+Loading takes a second or two from numba's cache, and about a minute when nothing is compiled yet; a live job
+must not spend it while events wait. `python -m pipelines.warm_up` fills the cache, as `make setup` does.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+
+from schemas.codecs.jsonl import decode_jsonl
+from schemas.gate import compile_gate
+from transforms.attribution.book import AttributionWindow
+from transforms.attribution.shard import AttributionShard
+from transforms.dedup import DedupShard, Routes
+from transforms.intake import Intake, TimeBounds
+from transforms.metrics.shard import CellShard
+from transforms.orders.shard import OrderShard
+from transforms.pacing import Pace
+from transforms.pieces import BEFORE_ALL_MS, FINAL, Piece, Progress
+from transforms.recommend.shard import LearnerShard
+from transforms.shards import Shard
+
+_START_MS = 1_767_225_600_000
+_HOUR_MS = 3_600_000
+
+
+class Nowhere:
+    """A publisher that keeps nothing."""
+
+    def epoch(self) -> int:
+        """Return the first epoch."""
+        return 1
+
+    def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
+        """Keep nothing."""
+
+    set_once = set_newer
+
+    def add_windows(self, key: str, starts_ms: Sequence[int]) -> None:
+        """Keep nothing."""
+
+    def progress(self, fields: dict[str, int]) -> None:
+        """Keep nothing."""
+
+    def flush(self) -> None:
+        """Send nothing."""
+
+
+def _events() -> Iterator[Mapping[str, object]]:
+    """Yield a few events of every kind that any kernel has a branch for."""
+    common = {"user_id": "u", "room_id": "r", "session_id": "s", "creator_id": "c", "traffic_source": "search"}
+    order: dict[str, object] = {"order_id": "o", "item_id": "i", "quantity": 1, "amount_minor": 5, "currency": "CNY"}
+    yield common | {"event_type": "view", "coupon_id": "k", "dwell_ms": 3}
+    yield common | {"event_type": "view", "item_id": "i", "holdout": True}
+    yield common | {"event_type": "click", "item_id": "i", "ad_plan_id": "a"}
+    yield common | {"event_type": "click", "item_id": "j", "campaign_id": "m"}
+    for status in ("placed", "paid", "refunded", "cancelled"):
+        yield common | {"event_type": "order", "order_status": status, **order}
+    yield {"event_type": "follow", "user_id": "v"}
+
+
+def _lines() -> bytes:
+    numbered = enumerate(_events())
+    rows = [{"event_id": f"warm-{i}", "event_time": _START_MS + i, **event} for i, event in numbered]
+    return b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in [*rows, rows[0]])
+
+
+def warm_up(recommender: bool = True) -> None:
+    """Run a handful of events through every step, twice, in throwaway state."""
+    bounds = TimeBounds()
+    taken = Intake(compile_gate(), bounds).take(decode_jsonl(_lines()), BEFORE_ALL_MS)
+    day_ms, shards = 24 * _HOUR_MS, _shards(bounds, recommender)
+    for sequence in (1, 2):
+        progress = Progress(0, 1, sequence, _START_MS + sequence * day_ms)
+        _through(shards, Piece(progress, (taken.admitted,), FINAL))
+
+
+def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
+    steps = count()
+
+    def pace() -> Pace:
+        return Pace(0.0, lambda: float(next(steps)))
+
+    late_ms, long_ms = bounds.allowed_lateness_ms, 30 * 24 * _HOUR_MS
+    shards: dict[str, Shard] = {
+        "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender), lambda *_: None),
+        "new": OrderShard(0, 1, long_ms, late_ms, Nowhere, "warm", pace),
+        "lines": AttributionShard(0, 1, AttributionWindow(), long_ms, late_ms, Nowhere, "warm", pace),
+        "figures": CellShard("UTC", late_ms, long_ms, Nowhere, "warm", pace),
+    }
+    if recommender:
+        shards["learn"] = LearnerShard(Nowhere, "warm", pace)
+    return shards
+
+
+def _through(shards: dict[str, Shard], piece: Piece, step: str = "") -> None:
+    for output, (_, following) in shards[step].absorb(piece):
+        if output in shards:
+            _through(shards, following, output)
+
+
+if __name__ == "__main__":
+    warm_up()
