@@ -76,9 +76,10 @@ def wrong_channels(store: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]
                    coalesce(coupon_id, ad_plan_id, campaign_id, traffic_source, 'none') AS id
             FROM events WHERE event_type IN ('view', 'click') AND NOT coalesce(holdout, false) AND user_id IS NOT NULL)
     """
+    sums = "sum(credit)::BIGINT AS credit, sum(touches)::BIGINT AS touches"
     truth = " UNION ALL ".join(
-        f"SELECT model, channel, id, '{window}', ({start.replace('ZONE', 'Asia/Shanghai')})::BIGINT AS start_ms, sum(credit)::BIGINT AS credit, "
-        f"sum(touches)::BIGINT AS touches FROM ({credit} UNION ALL {touched}) GROUP BY ALL"
+        f"SELECT model, channel, id, '{window}', ({start.replace('ZONE', 'Asia/Shanghai')})::BIGINT AS start_ms, {sums} "
+        f"FROM ({credit} UNION ALL {touched}) GROUP BY ALL"
         for window, start in WINDOW_STARTS.items()
     )
     ours = (
