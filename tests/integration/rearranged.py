@@ -15,6 +15,19 @@ from schemas.events import EVENT_SCHEMA
 Lines = list[bytes]
 
 
+def with_refused(lines: Lines) -> Lines:
+    """Put events that keep no law among the others; written as any format gives them back."""
+    mended = []
+    for number, line in enumerate(lines):
+        mended.append(line)
+        if number % 400 == 7:
+            bad = {"event_id": f"bad{number}", "event_type": "order", "event_time": json.loads(line)["event_time"],
+                   "user_id": "u", "item_id": "i", "order_id": "o", "quantity": 1, "amount_minor": -number,
+                   "currency": "CNY", "order_status": "paid"}  # fmt: skip
+            mended.append(json.dumps(bad, separators=(",", ":")).encode() + b"\n")
+    return mended
+
+
 def shuffled(lines: Lines, within_ms: int, seed: int) -> Lines:
     """Let each event arrive up to so much later than it happened."""
     draw = random.Random(seed)

@@ -1,6 +1,5 @@
 """The same events in any order, batches, files and formats give the same export, byte for byte."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,24 +15,12 @@ from rearranged import (
     shuffled,
     split_backwards,
     split_in_turn,
+    with_refused,
     zstandardised,
 )
 from running import TABLES, differing, results
 
 MINUTE_MS = 60_000
-
-
-def with_refused(lines: Lines) -> Lines:
-    """Put events that keep no law among the others; written as any format gives them back."""
-    mended = []
-    for number, line in enumerate(lines):
-        mended.append(line)
-        if number % 400 == 7:
-            bad = {"event_id": f"bad{number}", "event_type": "order", "event_time": json.loads(line)["event_time"],
-                   "user_id": "u", "item_id": "i", "order_id": "o", "quantity": 1, "amount_minor": -number,
-                   "currency": "CNY", "order_status": "paid"}  # fmt: skip
-            mended.append(json.dumps(bad, separators=(",", ":")).encode() + b"\n")
-    return mended
 
 
 @pytest.fixture(scope="module")
