@@ -7,6 +7,8 @@ from typing import Any, BinaryIO, Final
 import zstandard
 
 _CHUNK: Final = 1 << 20
+_BITE: Final = 8 << 10
+"""Compressed bytes at a time: where they are damaged, what they hold is lost."""
 _GZIP_WINDOW: Final = 31
 
 
@@ -60,23 +62,24 @@ class ByteStream:
                 if not self._codec.eof:
                     self.damage = "the compressed file ends in the middle"
                 return b""
-            try:
-                data = self._decompress(raw)
-            except (zlib.error, zstandard.ZstdError) as error:
-                self.damage = f"the compressed file is damaged: {error}"
-                return b""
+            data = self._decompress(raw)
             if data:
                 return data
         return b""
 
     def _decompress(self, raw: bytes) -> bytes:
-        """Decompress, going on with the next member or frame where one ends."""
-        parts = []
-        while raw:
-            if self._codec.eof and self._open:
-                self._codec = self._open()
-            parts.append(self._codec.decompress(raw))
-            raw = self._codec.unused_data if self._codec.eof else b""
+        """Decompress, going on with the next member or frame where one ends; keeps what comes before damage."""
+        parts, rest = [], memoryview(raw)
+        try:
+            while rest:
+                if self._codec.eof and self._open:
+                    self._codec = self._open()
+                parts.append(self._codec.decompress(rest[:_BITE]))
+                rest = rest[_BITE:]
+                if self._codec.eof:
+                    rest = memoryview(self._codec.unused_data + bytes(rest))
+        except (zlib.error, zstandard.ZstdError) as error:
+            self.damage = f"the compressed file is damaged: {error}"
         return b"".join(parts)
 
     def close(self) -> None:

@@ -47,9 +47,8 @@ class LineFile:
         while end < 0 and self._fill():
             end = self._cut()
         if end < 0:
-            if self._follow and not self._stream.damage:
-                return b""
-            end = len(self._buffer)
+            going_on = self._follow and not self._stream.damage
+            end = max(self._cut(), self._begin) if going_on else len(self._buffer)
         data = self._buffer[self._begin : end]
         self._begin = end
         return data
