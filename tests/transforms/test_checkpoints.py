@@ -102,8 +102,8 @@ def test_a_cut_is_taken_only_where_every_shard_has_passed_every_piece(tmp_path: 
 
 
 def test_a_job_restored_goes_on_with_state_position_counters_and_epoch(tmp_path: Path) -> None:
-    first = opened(tmp_path, on_taken=lambda epoch: epochs.append(epoch))
     epochs: list[int] = []
+    first = opened(tmp_path, on_taken=epochs.append)
     shard = with_shard(first)
     first.count("events", 3)
     first.sent(0, "there", None)
