@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,11 +28,14 @@ from runners.settings import Settings
 from schemas.errors import JobError, UsageError
 from transforms import checkpoints as checkpoint_registry
 from transforms.checkpoints import Checkpoints
+from transforms.pieces import BEFORE_ALL_MS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from transforms.io.blocks import Place
     from transforms.io.read import SourceConfig
+    from transforms.io.session import Position
 
 CHECKPOINT_DIR: Final = "checkpoints"
 SPILL_DIR: Final = "spill"
@@ -151,7 +154,6 @@ def _resume(job: _Job) -> bool:
 def _places_now(job: _Job) -> Any:
     """Return the restored positions, adjusted to files that have grown; None where they fit no more."""
     from transforms.io.folder import event_files
-    from transforms.io.session import Position
 
     positions = job.checkpoints.position["readers"]
     if len(positions) != len(job.openers):
@@ -161,12 +163,24 @@ def _places_now(job: _Job) -> Any:
         if isinstance(opener, OpenFolder):
             seen = job.checkpoints.position["files"]
             places = places_to_go_on(position.places, seen, event_files(opener.paths))
-            if places is None:
+            if places is None or _begins_too_early(job, opener, position, places):
                 return None
-            adjusted.append(Position(places, position.sequence))
+            adjusted.append(replace(position, places=places))
         else:
             adjusted.append(position)
     return {"readers": adjusted, "files": job.checkpoints.position["files"]}
+
+
+def _begins_too_early(job: _Job, opener: OpenFolder, before: "Position", places: dict[str, "Place"]) -> bool:
+    """Whether a new or grown file begins before what the job has finished: then only starting over is exact."""
+    from transforms.io.folder import FolderReader, event_files
+
+    new = {str(path) for path in event_files(opener.paths)} - before.places.keys()
+    grown = {name for name, place in before.places.items() if place.ended and not places[name].ended}
+    reader = FolderReader(opener.paths, places, 1, 1)
+    begins = [reader.first_time(name) for name in new | grown]
+    earliest_ms = before.watermark_ms + job.settings.max_out_of_orderness_ms
+    return any(BEFORE_ALL_MS < begin_ms < earliest_ms for begin_ms in begins)
 
 
 def _begin(job: _Job) -> None:

@@ -69,8 +69,18 @@ class Intake:
     def __init__(self, gate: Gate, bounds: TimeBounds) -> None:
         self._gate, self._bounds = gate, bounds
 
-    def take(self, block: Decoded, highest_ms: int, ingested_at_ms: Sequence[int] | None = None) -> Taken:
-        """Judge one block; `highest_ms` is the highest accepted event time of its partition so far."""
+    def take(
+        self,
+        block: Decoded,
+        highest_ms: int,
+        floor_ms: int = BEFORE_ALL_MS,
+        ingested_at_ms: Sequence[int] | None = None,
+    ) -> Taken:
+        """Judge one block; `highest_ms` is the highest accepted event time of its partition so far.
+
+        `floor_ms` is the reader's watermark: a partition that joins behind it is judged by it, since the
+        state of earlier windows may be gone.
+        """
         verdicts = self._gate.verdicts(block.events)
         arrived = _arrival(block.lines, ingested_at_ms)
         refused = block.refused
@@ -80,7 +90,7 @@ class Intake:
             refused = _joined(refused, self._refusals(block, verdicts, arrived))
             events = events.take(pa.array(good))
         times = event_times_ms(events)
-        late, highest_ms = self._lateness(times, highest_ms)
+        late, highest_ms = self._lateness(times, highest_ms, floor_ms)
         admitted = pa.RecordBatch.from_arrays(
             [
                 *events.columns,
@@ -93,12 +103,14 @@ class Intake:
         )
         return Taken(admitted, refused, highest_ms)
 
-    def _lateness(self, times: npt.NDArray[np.int64], highest_ms: int) -> tuple[npt.NDArray[np.uint8], int]:
+    def _lateness(
+        self, times: npt.NDArray[np.int64], highest_ms: int, floor_ms: int
+    ) -> tuple[npt.NDArray[np.uint8], int]:
         late = np.zeros(len(times), np.uint8)
         if not len(times):
             return late, highest_ms
         seen = np.maximum.accumulate(np.concatenate([[highest_ms], times]))
-        watermark = seen[:-1] - self._bounds.max_out_of_orderness_ms
+        watermark = np.maximum(seen[:-1] - self._bounds.max_out_of_orderness_ms, floor_ms)
         late[times < watermark - self._bounds.allowed_lateness_ms] = LATE
         late[times < watermark - self._bounds.dedup_horizon_ms] = ANCIENT
         return late, int(seen[-1])

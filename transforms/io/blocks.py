@@ -38,6 +38,10 @@ class Reader(Protocol):
         """Hear the highest accepted event time of a partition, so that the one furthest behind is read next."""
 
     @property
+    def least_ms(self) -> int:
+        """The least event time that any partition still to be read has got to, or begins at."""
+
+    @property
     def finished(self) -> bool:
         """Whether nothing will ever come again."""
 

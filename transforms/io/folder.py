@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import pyarrow.compute as pc
+
 from schemas.errors import SourceError
 from transforms.io.blocks import Block, Place
 from transforms.io.column_files import ColumnFile, unreadable
@@ -99,6 +101,12 @@ class FolderReader:
         """Hear how far a file's events have got in event time."""
         self._places[partition] = self._places[partition]._replace(highest_ms=highest_ms)
 
+    @property
+    def least_ms(self) -> int:
+        """The least time that a file still to be read has got to, or begins at; quiet ones hold nothing back."""
+        going = [name for name, place in self._places.items() if not place.ended and name not in self._quiet]
+        return min(map(self._time, going), default=BEFORE_ALL_MS)
+
     def read(self) -> Block | None:
         """Return the next block of the file that is furthest behind."""
         while True:
@@ -146,13 +154,14 @@ class FolderReader:
     def _time(self, name: str) -> int:
         """Return how far a file has got in event time; for one not begun, when its first events are."""
         place = self._places[name]
-        if place.highest_ms != BEFORE_ALL_MS or len(self._places) == 1:
+        if place.highest_ms != BEFORE_ALL_MS:
             return place.highest_ms
         if name not in self._begins:
-            self._begins[name] = self._first_time(name)
+            self._begins[name] = self.first_time(name)
         return self._begins[name]
 
-    def _first_time(self, name: str) -> int:
+    def first_time(self, name: str) -> int:
+        """Return the least time among a file's next events, without reading on; `BEFORE_ALL_MS` if it has none."""
         try:
             file = self._file(name, int(self._places[name].offset), _PEEK_BYTES, _PEEK_ROWS)
             block = file.read()
@@ -160,7 +169,7 @@ class FolderReader:
         except OSError:
             return BEFORE_ALL_MS
         times = block.decoded.events["event_time"].drop_null() if block else []
-        return int(times[0].value) if len(times) else BEFORE_ALL_MS
+        return int(pc.min(times).value) if len(times) else BEFORE_ALL_MS
 
     def close(self) -> None:
         """Close all files."""

@@ -130,7 +130,7 @@ class _ReadDoFn(beam.DoFn):
         if element.job:
             checkpoints.of(element.job).offer()
         if element.job and checkpoints.of(element.job).stopping:
-            yield from self._end(element, session, tracker, session.watermark_ms)
+            yield from self._end(element, session, tracker, session.position.watermark_ms)
             return
         read = session.next()
         if read is None:
@@ -143,7 +143,7 @@ class _ReadDoFn(beam.DoFn):
         yield from self._paced(element, read)
         if not tracker.try_claim(Stretch(read.position)):
             return
-        stamp = _timestamp(session.watermark_ms)
+        stamp = _timestamp(session.position.watermark_ms)
         yield from self._sent(element, session, read, stamp)
         _raise_watermark(estimator, stamp)
         tracker.defer_remainder(Duration(0))
@@ -172,7 +172,7 @@ class _ReadDoFn(beam.DoFn):
 
     def _sent(self, config: SourceConfig, session: Session, read: Read, stamp: Timestamp) -> Iterator[Any]:
         self._quiet[config.reader] = (time.monotonic(), 0.0)
-        progress = _progress(config, read.position, session.watermark_ms)
+        progress = _progress(config, read.position, session.position.watermark_ms)
         if config.job:
             checkpoints.of(config.job).sent(config.reader, read.position, read.taken)
         if read.taken.refused.num_rows:
@@ -187,18 +187,19 @@ class _ReadDoFn(beam.DoFn):
         now, (data_s, asked_s) = time.monotonic(), self._quiet.get(config.reader, (0.0, 0.0))
         if now - data_s > _IDLE_FOR_S or now - max(data_s, asked_s) < _IDLE_EVERY_S:
             return
-        position = Position(session.position.places, session.position.sequence)
+        position = session.position
         if tracker.try_claim(Stretch(position)):
             self._quiet[config.reader] = (data_s, now)
             if config.job:
                 checkpoints.of(config.job).sent(config.reader, position, None)
-            progress = _progress(config, position, session.watermark_ms)
+            progress = _progress(config, position, session.position.watermark_ms)
             for _, keyed in sent("", [_no_rows()], [ID_HASH], config.shards, progress, IDLE):
-                yield TimestampedValue(keyed, _timestamp(session.watermark_ms))
+                yield TimestampedValue(keyed, _timestamp(session.position.watermark_ms))
 
     def _end(self, config: SourceConfig, session: Session, tracker: Any, watermark_ms: int) -> Iterator[Any]:
         """Tell everyone that nothing more comes, so that all is learned and published."""
-        position = Position(session.position.places, session.position.sequence + 1)
+        places, sequence = session.position.places, session.position.sequence + 1
+        position = Position(places, sequence, max(watermark_ms, session.position.watermark_ms))
         if not tracker.try_claim(Stretch(position, done=True)):
             return
         progress = _progress(config, position, watermark_ms)

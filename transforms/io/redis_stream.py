@@ -19,6 +19,7 @@ from schemas.events import EVENT_SCHEMA
 from transforms.io.blocks import Block, Place
 from transforms.io.column_files import conform
 from transforms.io.stream_url import split_stream_url
+from transforms.pieces import BEFORE_ALL_MS
 
 PAYLOAD: Final = b"event"
 _WAIT_MS: Final = 10
@@ -36,23 +37,37 @@ class RedisStreamReader:
         self._url, self._key = split_stream_url(url)
         self._name, self._rows = url, block_rows
         self._last = places[url].offset if url in places else "0-0"
-        self._redis = redis.Redis.from_url(self._url, socket_timeout=30.0)
+        # RESP2 answers are plain lists, and are taken as they are: redis-py would build a dict an entry.
+        self._redis = redis.Redis.from_url(self._url, socket_timeout=30.0, protocol=2)
+        self.least_ms = places[url].highest_ms if url in places else BEFORE_ALL_MS
 
-    def advance(self, partition: str, highest_ms: int) -> None:
-        """A stream is one partition: there is nothing to align."""
+    def advance(self, partition: str, highest_ms: int) -> None:  # noqa: ARG002
+        """Hear how far the stream has got in event time; there is nothing to align it with."""
+        self.least_ms = highest_ms
 
     def read(self) -> Block | None:
         """Return the entries since the last call, at most `block_rows`; None after 10 ms without any."""
-        try:
-            answer: Any = self._redis.xread({self._key: self._last}, count=self._rows, block=_WAIT_MS)
-        except (ConnectionError, TimeoutError):
-            time.sleep(_AWAY_WAIT_S)
-            return None
-        entries = _entries(answer)
+        entries = self._entries()
         if not entries:
             return None
         self._last = entries[-1][0].decode()
         return self._block(entries)
+
+    def _entries(self) -> list[Any]:
+        connection: Any = None
+        try:
+            connection = self._redis.connection_pool.get_connection()
+            connection.send_command("XREAD", "COUNT", self._rows, "BLOCK", _WAIT_MS, "STREAMS", self._key, self._last)
+            answer = connection.read_response()
+        except (ConnectionError, TimeoutError):
+            if connection is not None:
+                connection.disconnect()
+            time.sleep(_AWAY_WAIT_S)
+            return []
+        finally:
+            if connection is not None:
+                self._redis.connection_pool.release(connection)
+        return answer[0][1] if answer else []
 
     def _block(self, entries: list[tuple[bytes, Any]]) -> Block:
         payloads = [_payload(fields) for _, fields in entries]
@@ -68,22 +83,12 @@ class RedisStreamReader:
         self._redis.close()
 
 
-def _entries(answer: Any) -> list[tuple[bytes, Any]]:
-    """Return the entries of one stream from RESP2's list or RESP3's mapping."""
-    if not answer:
-        return []
-    if isinstance(answer, dict):
-        [found] = answer.values()
-        return [entry for part in found for entry in (part if isinstance(part, list) else [part])]
-    return answer[0][1]
-
-
 def _payload(fields: Any) -> bytes:
-    held = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
+    if len(fields) == 2:
+        return fields[1]
+    held = dict(zip(fields[::2], fields[1::2], strict=True))
     if PAYLOAD in held:
         return held[PAYLOAD]
-    if len(held) == 1:
-        return next(iter(held.values()))
     return msgspec.json.encode({_text(name): _value(_text(name), value) for name, value in held.items()})
 
 

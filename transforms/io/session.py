@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.codecs.jsonl import Decoded
-from transforms.intake import Intake, Taken, TimeBounds
+from transforms.intake import Intake, Taken, TimeBounds, watermark_ms
 from transforms.io.blocks import Block, Place, Reader
 from transforms.pieces import BEFORE_ALL_MS
 
@@ -19,10 +19,15 @@ _PATIENCE_S = 0.05
 
 @dataclass(frozen=True)
 class Position:
-    """How far a reader has got: a place a partition, and how many pieces it has sent."""
+    """How far a reader has got: a place a partition, how many pieces it has sent, and its watermark.
+
+    The watermark is the least of its partitions', those not begun yet included; it never goes back. What joins
+    later and lies before it by more than the allowed lateness is too late, since its state may be gone.
+    """
 
     places: dict[str, Place] = field(default_factory=dict)
     sequence: int = 0
+    watermark_ms: int = BEFORE_ALL_MS
 
 
 class Read(NamedTuple):
@@ -42,7 +47,7 @@ class Session:
     ) -> None:  # fmt: skip
         self.position, self._intake, self._bounds, self._between = position, intake, bounds, between
         self._reader = open_reader(dict(position.places))
-        self._places = dict(position.places)
+        self._places, self._watermark_ms = dict(position.places), position.watermark_ms
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="intake")
         self._next: Future[Read | None] = self._ahead.submit(self._read)
 
@@ -51,10 +56,12 @@ class Session:
         if block is None:
             return None
         place = self._places.get(block.partition, Place("0", BEFORE_ALL_MS))
-        taken = self._intake.take(self._within(block), place.highest_ms, block.ingested_at_ms)
+        taken = self._intake.take(self._within(block), place.highest_ms, self._watermark_ms, block.ingested_at_ms)
         self._places[block.partition] = Place(block.offset, taken.highest_ms, block.ended)
         self._reader.advance(block.partition, taken.highest_ms)
-        return Read(block, taken, Position(dict(self._places)))
+        least_ms = watermark_ms(self._reader.least_ms, self._bounds)
+        self._watermark_ms = max(self._watermark_ms, least_ms)
+        return Read(block, taken, Position(dict(self._places), 0, self._watermark_ms))
 
     def _within(self, block: Block) -> Decoded:
         """Leave out events before `--from` or from `--to` on; those without a time are for the gate."""
@@ -77,21 +84,13 @@ class Session:
             self._next = self._ahead.submit(self._read)
         if read is None:
             return None
-        self.position = Position(read.position.places, self.position.sequence + 1)
+        self.position = replace(read.position, sequence=self.position.sequence + 1)
         return read._replace(position=self.position)
 
     @property
     def finished(self) -> bool:
         """Whether everything was read and handed on."""
         return self._reader.finished and self._next.done() and self._next.result() is None
-
-    @property
-    def watermark_ms(self) -> int:
-        """The least watermark of the partitions handed on that have not ended; of all, where every one has."""
-        places = self.position.places.values()
-        going = [place.highest_ms for place in places if not place.ended] or [p.highest_ms for p in places]
-        least = min(going, default=BEFORE_ALL_MS)
-        return least - self._bounds.max_out_of_orderness_ms if least > BEFORE_ALL_MS else BEFORE_ALL_MS
 
     @property
     def end_ms(self) -> int:
