@@ -44,6 +44,16 @@ VERSION_BYTES: Final = _VERSION.size
 """A version is 20 bytes, big-endian, so that comparing bytes compares versions."""
 
 SET_NEWER: Final = """
+local layout = '>I4I4I4I4I4'
+local function is_older(value, held)
+  local v1, v2, v3, v4, v5 = struct.unpack(layout, value)
+  local h1, h2, h3, h4, h5 = struct.unpack(layout, held)
+  if v1 ~= h1 then return v1 < h1 end
+  if v2 ~= h2 then return v2 < h2 end
+  if v3 ~= h3 then return v3 < h3 end
+  if v4 ~= h4 then return v4 < h4 end
+  return v5 < h5
+end
 local n = #ARGV / 2
 local fields = {}
 for i = 1, n do fields[i] = ARGV[2 * i - 1] end
@@ -51,17 +61,20 @@ local held = redis.call('HMGET', KEYS[1], unpack(fields))
 local fresh, refused = {}, 0
 for i = 1, n do
   local value = ARGV[2 * i]
-  if not held[i] or string.sub(held[i], 1, 20) <= string.sub(value, 1, 20) then
+  if held[i] and is_older(value, held[i]) then
+    refused = refused + 1
+  else
     fresh[#fresh + 1] = fields[i]
     fresh[#fresh + 1] = value
-  else
-    refused = refused + 1
   end
 end
 if #fresh > 0 then redis.call('HSET', KEYS[1], unpack(fresh)) end
 return refused
 """
-"""Compare-and-set of up to 1,000 fields of one hash; returns how many were refused as older."""
+"""Compare-and-set of up to 1,000 fields of one hash; returns how many were refused as older.
+
+Versions are compared as numbers: Lua compares strings by the server's locale, and not by their bytes.
+"""
 
 
 class Version(NamedTuple):
