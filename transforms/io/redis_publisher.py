@@ -123,12 +123,15 @@ class RedisPublisher:
     def _patiently(self, attempt: Callable[[], object]) -> None:
         """Try until it works: a restarted server has lost the script, a lost one comes back or is revived."""
         wait_s, waited_s = _FIRST_WAIT_S, 0.0
+        script_lost = False
         while True:
             try:
+                if script_lost:
+                    self._redis.script_load(SET_NEWER)
                 attempt()
                 return
             except NoScriptError:
-                self._redis.script_load(SET_NEWER)
+                script_lost = True
             except _AWAY as error:
                 if waited_s >= _PATIENCE_S:
                     raise StoreError(
