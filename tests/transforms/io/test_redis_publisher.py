@@ -1,0 +1,231 @@
+"""The publisher on a real server: the newest value stays, and a server that dies in between loses nothing."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runners.embedded_redis import OpenRedis, open_redis
+from runners.redis_server import find_server
+from schemas.errors import StoreError
+from schemas.keys import SET_NEWER, Version, pack, unpack, window_index_key
+from transforms import checkpoints
+from transforms.checkpoints import Checkpoints
+from transforms.io import redis_publisher
+from transforms.io.redis_publisher import RedisPublisher, RedisPublishers, on_lost
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenRedis]:
+    with open_redis(None, tmp_path_factory.mktemp("data")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(store: OpenRedis) -> redis.Redis:
+    store.ensure()
+    store.client.flushdb()
+    return store.client
+
+
+def publisher(store: OpenRedis, job: str | None = None) -> RedisPublisher:
+    return RedisPublishers(store.url, "is", job)()
+
+
+_VERSIONS = st.builds(
+    Version,
+    st.sampled_from([0, 1, 2, 255, 256, 2**32 - 1]),
+    st.sampled_from([0, 1, 255, 256, 1_767_225_600_000, 2**62]),
+    st.sampled_from([0, 1, 2, 255, 256, 2**40, 2**64 - 1]),
+)
+_WRITES = st.lists(st.tuples(st.sampled_from(["", "a", "b", "店\x1f1"]), _VERSIONS), min_size=1, max_size=25)
+
+
+def _without_repeats(writes: list[tuple[str, Version]]) -> list[dict[str, Version]]:
+    """Cut writes into commands that name each field once, as they are made."""
+    parts: list[dict[str, Version]] = [{}]
+    for field, version in writes:
+        if field in parts[-1]:
+            parts.append({})
+        parts[-1][field] = version
+    return parts
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_WRITES, st.randoms(use_true_random=False), st.integers(1, 6))
+def test_the_newest_stays_whatever_the_order_of_writes(
+    store: OpenRedis, writes: list[tuple[str, Version]], shuffle: random.Random, batch: int
+) -> None:
+    """Versions compare as (epoch, as of, sequence); every write twice, in two orders, by two publishers."""
+    store.client.delete("key")
+    for one in (publisher(store), publisher(store)):
+        shuffle.shuffle(writes)
+        for begin in range(0, len(writes), batch):
+            for part in _without_repeats(writes[begin : begin + batch]):
+                one.set_newer("key", list(part), [pack(version, list(version)) for version in part.values()])
+        one.flush()
+    newest: dict[str, Version] = {}
+    for field, version in writes:
+        newest[field] = max(version, newest.get(field, version))
+    held = {field.decode(): unpack(value) for field, value in store.client.hgetall("key").items()}
+    assert held == {field: (version, list(version)) for field, version in newest.items()}
+
+
+@pytest.fixture(scope="module")
+def dictionary_order(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
+    """A server in a locale that orders text as dictionaries do, like most machines' own; built here, if it can be."""
+    home, tool = tmp_path_factory.mktemp("locale"), shutil.which("localedef")
+    made = tool and subprocess.run(
+        [tool, "-i", "en_US", "-f", "UTF-8", home / "en_US.UTF-8"], check=False, capture_output=True
+    )
+    if not made or made.returncode:
+        pytest.skip("localedef or its en_US source is not installed")
+    program, socket = find_server(home), home / "s"
+    environment = {**os.environ, "LOCPATH": str(home), "LC_ALL": "en_US.UTF-8"}
+    command = [str(program), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(home)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as server:
+        try:
+            client = redis.Redis(unix_socket_path=str(socket))
+            deadline = time.monotonic() + 30
+            while not socket.exists():
+                assert time.monotonic() < deadline, "the server did not start"
+                time.sleep(0.02)
+            yield client
+        finally:
+            server.terminate()
+
+
+def test_versions_compare_by_their_bytes_in_any_locale(dictionary_order: redis.Redis) -> None:
+    script, draw = dictionary_order.register_script(SET_NEWER), random.Random(1)
+    for number in range(500):
+        versions = [
+            Version(draw.choice([1, 65, 97, 255]), draw.getrandbits(40), draw.getrandbits(20))
+            for _ in range(2)
+        ]
+        for version in versions:
+            script(keys=[f"key{number}"], args=["field", pack(version, 0)])
+        assert unpack(dictionary_order.hget(f"key{number}", "field"))[0] == max(versions)
+
+
+def test_a_whole_command_of_a_thousand_fields_is_one_write(client: redis.Redis, store: OpenRedis) -> None:
+    one, fields = publisher(store), [f"f{n}" for n in range(1000)]
+    one.set_newer("key", fields, [pack(Version(1, 2, n), [n]) for n in range(1000)])
+    assert not client.exists("key"), "nothing is sent before it is flushed"
+    one.flush()
+    one.flush()
+    assert client.hlen("key") == 1000
+
+
+def test_every_kind_of_write_arrives(client: redis.Redis, store: OpenRedis) -> None:
+    one = publisher(store)
+    one.set_once("letters", ["a"], [b"\x00\xff"])
+    one.add_windows(window_index_key("is", "hour"), [3_600_000, -1])
+    one.progress({"watermark_ms": 5})
+    one.flush()
+    assert client.hget("letters", "a") == b"\x00\xff"
+    assert client.zrange("is:{w:hour}", 0, -1, withscores=True) == [(b"-1", -1.0), (b"3600000", 3_600_000.0)]
+    assert client.hgetall("is:progress") == {b"watermark_ms": b"5"}
+
+
+def test_a_server_that_lost_the_script_is_given_it_again(client: redis.Redis, store: OpenRedis) -> None:
+    one = publisher(store)
+    one.set_newer("key", ["a"], [pack(Version(1, 0, 0), [1])])
+    one.flush()
+    client.script_flush()
+    one.set_newer("key", ["a"], [pack(Version(2, 0, 0), [2])])
+    one.flush()
+    assert unpack(client.hget("key", "a"))[1] == [2]
+
+
+def test_a_connection_lost_while_the_script_is_given_again_is_tried_again(
+    client: redis.Redis, store: OpenRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = publisher(store)
+    one.set_newer("key", ["a"], [pack(Version(1, 0, 0), [1])])
+    client.script_flush()
+    load, failures = (
+        redis.Redis.script_load,
+        [redis.ConnectionError("gone"), redis.BusyLoadingError("loading")],
+    )
+
+    def failing(self: redis.Redis, script: str) -> object:
+        if failures:
+            raise failures.pop()
+        return load(self, script)
+
+    monkeypatch.setattr(redis.Redis, "script_load", failing)
+    one.flush()
+    assert client.hexists("key", "a")
+    assert not failures
+
+
+def test_what_the_server_refuses_is_an_error_and_not_tried_for_ever(
+    client: redis.Redis, store: OpenRedis
+) -> None:
+    client.set("key", "no hash")
+    one = publisher(store)
+    one.set_once("key", ["a"], [b"1"])
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        one.flush()
+
+
+def test_a_server_away_for_too_long_is_an_error_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_publisher, "_PATIENCE_S", 0.1)
+    one = RedisPublishers(f"unix://{tmp_path}/nobody.sock", "is")()
+    one.set_once("key", ["a"], [b"1"])
+    with pytest.raises(StoreError, match=r"nobody\.sock"):
+        one.flush()
+
+
+def test_a_server_killed_again_and_again_loses_nothing(
+    client: redis.Redis, store: OpenRedis, tmp_path: Path
+) -> None:
+    """Killed with SIGKILL while values are being written; started again by the publisher itself."""
+    job = Checkpoints(tmp_path, "killed")
+    checkpoints.activate("killed", job)
+    on_lost("killed", store.ensure)
+    stop, kills = threading.Event(), []
+
+    def kill() -> None:
+        while not stop.wait(0.15):
+            try:
+                pid = int(store.client.info("server")["process_id"])
+                os.kill(pid, signal.SIGKILL)
+                kills.append(pid)
+            except (redis.RedisError, ProcessLookupError):
+                continue
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        one = publisher(store, "killed")
+        rounds = 0
+        while rounds < 20 or (len(kills) < 3 and rounds < 400):
+            rounds += 1
+            for key in range(20):
+                fields = [f"f{n}" for n in range(200)]
+                value = pack(Version(one.epoch(), 0, rounds), [rounds])
+                one.set_newer(f"key{key}", fields, [value] * 200)
+            one.flush()
+    finally:
+        stop.set()
+        killer.join()
+        on_lost("killed", None)
+        checkpoints.deactivate("killed")
+    store.ensure()
+    assert len(kills) >= 3
+    for key in range(20):
+        held = {unpack(value)[1][0] for value in store.client.hvals(f"key{key}")}
+        assert (held, store.client.hlen(f"key{key}")) == ({rounds}, 200)
