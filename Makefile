@@ -18,6 +18,7 @@ $(READY): setup.py pyproject.toml requirements.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pipelines.warm_up
 	touch $(READY)
 
 demo: $(READY) ## replay a real shop's month into an embedded Redis and show the results
