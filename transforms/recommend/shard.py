@@ -32,7 +32,9 @@ class LearnerShard:
             self._waiting.append(piece.batch)
         self._learn(watermark)
         if not self._muted and self._pace.is_due(piece.urgent == FINAL):
-            self._publish(watermark)
+            waiting = self._publish(watermark)
+            while waiting and piece.urgent == FINAL:
+                waiting = self._publish(watermark)
             self._pace.written()
         yield from ()
 
@@ -48,7 +50,8 @@ class LearnerShard:
             self._model.learn_many(order)
             self._learned += ready.num_rows
 
-    def _publish(self, watermark: int) -> None:
+    def _publish(self, watermark: int) -> int:
+        """Write what changed, as far as one turn goes; returns how many rows still wait."""
         updates = self._model.take_updates()
         version = pack_version(Version(self._publisher.epoch(), max(watermark, 0), self._learned))
         values = Grouped()
@@ -58,6 +61,7 @@ class LearnerShard:
                 values.put(recommender_key(self._namespace, kind, identifier), identifier, version + value)
         values.write_newer(self._publisher)
         self._publisher.flush()
+        return updates.remaining
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
