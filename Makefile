@@ -14,10 +14,12 @@ help: ## list the verbs
 setup: $(READY) ## put everything into .venv; leaves the command at .venv/bin/interestream
 
 # The lock file is complete, so nothing is resolved again (--no-deps), and what it leaves out stays out.
+# uv installs it in seconds where pip takes a minute and a half.
 $(READY): setup.py pyproject.toml requirements.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pipelines.warm_up
 	touch $(READY)
 
