@@ -56,7 +56,9 @@ class Session:
         if block is None:
             return None
         place = self._places.get(block.partition, Place("0", BEFORE_ALL_MS))
-        taken = self._intake.take(self._within(block), place.highest_ms, self._watermark_ms, block.ingested_at_ms)
+        taken = self._intake.take(
+            self._within(block), place.highest_ms, self._watermark_ms, block.ingested_at_ms
+        )
         self._places[block.partition] = Place(block.offset, taken.highest_ms, block.ended)
         self._reader.advance(block.partition, taken.highest_ms)
         least_ms = watermark_ms(self._reader.least_ms, self._bounds)
@@ -94,8 +96,9 @@ class Session:
 
     @property
     def end_ms(self) -> int:
-        """The watermark once everything bounded has been read: just past the last event."""
-        return max((place.highest_ms for place in self.position.places.values()), default=BEFORE_ALL_MS) + 1
+        """The watermark once everything bounded has been read: just past the last event, if there was any."""
+        highest = max((place.highest_ms for place in self.position.places.values()), default=BEFORE_ALL_MS)
+        return highest + 1 if highest > BEFORE_ALL_MS else BEFORE_ALL_MS
 
     def close(self) -> None:
         """Stop reading ahead and close the reader."""
