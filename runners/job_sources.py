@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import UsageError
+from runners.embedded_redis import without_password
+from schemas.errors import SourceError, UsageError
 from transforms.io.blocks import Place, Reader
 from transforms.io.folder import FolderReader, event_files
 from transforms.io.redis_stream import RedisStreamReader
@@ -14,6 +15,7 @@ REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 LIVE_BLOCK_ROWS: Final = 8192
 PACED_BLOCK_ROWS: Final = 2048
 BLOCK_BYTES: Final = 8 << 20
+REACH_S: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,25 @@ def openers(
             raise UsageError(
                 f"The source {url} is of the kind {scheme!r}; files, folders and redis://…?stream=KEY can be read."
             )
-        split_stream_url(url)
+        check_stream(url)
         found.append(OpenRedisStream(url, min(block_rows, LIVE_BLOCK_ROWS)))
     return found
+
+
+def check_stream(url: str) -> None:
+    """Raise SourceError where no Redis answers at a stream's address; the stream itself may come later."""
+    import redis
+
+    server, _ = split_stream_url(url)
+    try:
+        with redis.Redis.from_url(server, socket_timeout=REACH_S, socket_connect_timeout=REACH_S) as client:
+            client.ping()
+    except redis.exceptions.BusyLoadingError:
+        return
+    except (redis.RedisError, ValueError) as error:
+        raise SourceError(
+            f"No Redis answers at {without_password(server)}: {error}. Start it, or correct the source."
+        ) from error
 
 
 def dimension_folder(sources: tuple[str, ...], given: Path | None) -> Path | None:
