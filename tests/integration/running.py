@@ -72,14 +72,16 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT)}
 
 
-def command(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+def command(
+    *arguments: object, check: bool = True, patience_s: float = 300.0
+) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     done = subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=patience_s,
         check=False,
     )
     if check:
