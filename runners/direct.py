@@ -14,7 +14,7 @@ from typing import Any
 
 from schemas.errors import JobError, UsageError
 
-MEMORY_TARGET_BYTES = 700 << 20
+MEMORY_TARGET_BYTES = 640 << 20
 """Resident memory at which large state arrays begin to be left to the kernel."""
 
 

@@ -14,7 +14,7 @@ from transforms.io.stream_url import split_stream_url
 REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 LIVE_BLOCK_ROWS: Final = 8192
 PACED_BLOCK_ROWS: Final = 2048
-BLOCK_BYTES: Final = 8 << 20
+BLOCK_BYTES: Final = 4 << 20
 REACH_S: Final = 5.0
 
 

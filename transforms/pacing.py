@@ -40,3 +40,23 @@ class Pace:
         """Take note that the writing that was due is done."""
         now = self._clock()
         self._due = max(self._due, now + _SHARE * (now - self._begun))
+
+
+class Sweep:
+    """How often state is searched for what can be forgotten: once a step of event time, since it reads all of it.
+
+    >>> sweep = Sweep(step_ms=1_000)
+    >>> [sweep.is_due(watermark_ms) for watermark_ms in (0, 500, 1_000, 1_500, 9_000)]
+    [True, False, True, False, True]
+    """
+
+    def __init__(self, step_ms: int) -> None:
+        self._step_ms = step_ms
+        self._next_ms: int | None = None
+
+    def is_due(self, watermark_ms: int) -> bool:
+        """Say whether to search now."""
+        if self._next_ms is not None and watermark_ms < self._next_ms:
+            return False
+        self._next_ms = watermark_ms + self._step_ms
+        return True

@@ -17,6 +17,7 @@ from schemas.keys import US
 from schemas.metrics import ATTRIBUTION_COUNTS, DIRECT, MODELS
 from transforms.attribution import kernels
 from transforms.metrics.partials import partials_batch
+from transforms.pacing import Sweep
 from transforms.state.columns import Columns
 from transforms.state.hashing import hash_text
 from transforms.state.index import HashIndex
@@ -25,6 +26,7 @@ from transforms.state.texts import Texts
 DAY_MS: Final = 86_400_000
 _FORGET_SHARE: Final = 0.25
 _FORGET_LEAST: Final = 50_000
+_SWEEPS_A_WINDOW: Final = 32
 
 Array = npt.NDArray[Any]
 CreditBody = tuple[int, int, int, list[Any], dict[str, list[int]]]
@@ -45,6 +47,7 @@ class CreditBook:
 
     def __init__(self, window: AttributionWindow, order_horizon_ms: int) -> None:
         self._window, self._order_horizon_ms = window, order_horizon_ms
+        self._sweep = Sweep(max(window.clicks_ms, window.views_ms) // _SWEEPS_A_WINDOW)
         self._users, self._lines, self._channels = HashIndex(), HashIndex(), HashIndex()
         self._user = Columns(head=np.int32, line=np.int32)
         self._touch = Columns(
@@ -212,6 +215,8 @@ class CreditBook:
     def forget(self, watermark_ms: int) -> None:
         """Forget touches and lines that nothing acceptable can still need; `watermark_ms` less the lateness."""
         longest_ms = max(self._window.clicks_ms, self._window.views_ms)
+        if not self._sweep.is_due(watermark_ms):
+            return
         self._forget_touches(watermark_ms - longest_ms)
         self._forget_lines(watermark_ms - 2 * self._order_horizon_ms)
 

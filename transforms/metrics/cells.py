@@ -129,7 +129,7 @@ class CellTable:
             self._cells.extend(more)
             self._cells["key"][rows] = keys
             if len(self._values) < len(self._cells):
-                needed = max(1024, len(self._cells), int(len(self._values) * 1.5))
+                needed = max(1024, len(self._cells))
                 self._values = spill.grown(self._values.reshape(-1), needed * self._width).reshape(
                     -1, self._width
                 )

@@ -15,6 +15,8 @@ import pyarrow as pa
 from schemas.metrics import EVENT_TIME_COUNTS, NO_ID, ORDER_TIME_COUNTS, SCOPES
 from transforms.metrics.partials import PLATFORM_ID, partials_batch
 from transforms.orders import kernels
+from transforms.pacing import Sweep
+from transforms.state import spill
 from transforms.state.columns import Columns
 from transforms.state.hashing import hash_text
 from transforms.state.index import HashIndex
@@ -43,6 +45,7 @@ _LINE_STATE: Final = (
     "stray",
 )
 _FORGET_SHARE: Final = 0.25
+_SWEEPS_A_HORIZON: Final = 32
 
 Array = npt.NDArray[Any]
 
@@ -62,6 +65,7 @@ class OrderBook:
 
     def __init__(self, horizon_ms: int) -> None:
         self._horizon_ms = horizon_ms
+        self._sweep = Sweep(horizon_ms // _SWEEPS_A_HORIZON)
         self._orders, self._line_index, self._names = HashIndex(), HashIndex(), HashIndex()
         self._name_texts = Texts()
         self._order = Columns(head=np.int32, first_line=np.int32, paid_lines=np.int32, seen=np.int64)
@@ -201,6 +205,8 @@ class OrderBook:
 
         `watermark_ms` is less the allowed lateness: nothing older can still be accepted.
         """
+        if not self._sweep.is_due(watermark_ms):
+            return
         before_ms = watermark_ms - self._horizon_ms
         old = self._order["seen"] < before_ms
         if not len(old) or old.sum() < max(1000, _FORGET_SHARE * len(old)):
@@ -287,6 +293,5 @@ def _renumbered(total: int, kept: Array) -> npt.NDArray[np.int32]:
 def _with_rows(matrix: npt.NDArray[np.int32], needed: int) -> npt.NDArray[np.int32]:
     if len(matrix) >= needed:
         return matrix
-    bigger = np.zeros((max(needed, int(len(matrix) * 1.5)), matrix.shape[1]), np.int32)
-    bigger[: len(matrix)] = matrix
-    return bigger
+    width = matrix.shape[1]
+    return spill.grown(matrix.reshape(-1), needed * width).reshape(-1, width)

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from transforms.state import spill
 
 _SMALLEST = 256
-_GROWTH = 1.5
 
 
 class Columns:
@@ -36,9 +35,7 @@ class Columns:
         needed = self._length + more
         for name, array in self._arrays.items():
             if len(array) < needed:
-                self._arrays[name] = spill.grown(
-                    array[: self._length], max(_SMALLEST, needed, int(len(array) * _GROWTH))
-                )
+                self._arrays[name] = spill.grown(array[: self._length], max(_SMALLEST, needed))
 
     def raw(self, name: str) -> npt.NDArray[Any]:
         """Return a column with its reserve, for kernels that append."""
@@ -71,5 +68,5 @@ class Columns:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        self._arrays = {name: spill.grown(state[name], len(state[name])) for name in self._arrays}
+        self._arrays = {name: spill.copied(state[name]) for name in self._arrays}
         self._length = len(next(iter(self._arrays.values())))

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from transforms.state import spill
 from transforms.state.hashing import Hashes
 
 Rows = npt.NDArray[np.int32]
@@ -91,8 +90,8 @@ class HashIndex:
         self._used = 0
 
     def _allocate(self, size: int) -> None:
-        self.keys = spill.zeros(size, np.uint64)
-        self.rows = spill.filled(size, np.int32, -1)
+        self.keys = np.zeros(size, np.uint64)
+        self.rows = np.full(size, -1, np.int32)
 
     def __len__(self) -> int:
         return self._used

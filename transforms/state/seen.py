@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from transforms.state import spill
 from transforms.state.hashing import Hashes
 
 NEW: Final = 0
@@ -108,7 +107,7 @@ def _rehash(old_keys, old_checks, old_hours, keys, checks, hours, now, horizon):
 
 
 def _empty(size: int) -> tuple[Hashes, Hashes, npt.NDArray[np.uint16]]:
-    return spill.zeros(size, np.uint64), spill.zeros(size, np.uint64), spill.zeros(size, np.uint16)
+    return np.zeros(size, np.uint64), np.zeros(size, np.uint64), np.zeros(size, np.uint16)
 
 
 class SeenEvents:
@@ -163,5 +162,5 @@ class SeenEvents:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        self._parts = [tuple(spill.grown(column, len(column)) for column in part) for part in state["parts"]]
+        self._parts = [tuple(np.array(column) for column in part) for part in state["parts"]]
         self._used, self._now = list(state["used"]), state["now"]

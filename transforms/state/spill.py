@@ -1,9 +1,12 @@
 """Large state arrays in unlinked files, so that the kernel can move them out of memory and back.
 
-Arrays of a few megabytes and more are mapped from files in the job's own directory. When the process has
-grown past its memory target, `relieve` drops their pages from the process; the kernel keeps them cached while
-it has memory to spare and writes them out when it has not. So memory stays bounded while horizons grow, and
-nothing is slower before that point. Without `configure` everything is ordinary memory.
+Up to a memory target everything is ordinary memory. Arrays of a megabyte and more that would take the process past
+it are mapped from files in the job's own directory instead, and `relieve` drops their pages from the process;
+the kernel keeps them cached while it has memory to spare and writes them out when it has not. So memory stays
+bounded while horizons grow, and nothing is slower before that point. Without `configure` nothing is spilled.
+
+What grows, grows fourfold: room that was never written takes no memory, in a file or out of it, and growing
+seldom copies. Hash tables are not kept here: they are read and written all over, and stay in memory.
 
 >>> zeros(3, np.int64).tolist()
 [0, 0, 0]
@@ -20,8 +23,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-SMALLEST_BYTES: Final = 4 << 20
+SMALLEST_BYTES: Final = 1 << 20
+_GROWTH: Final = 4
 _PAGE: Final = mmap.PAGESIZE
+_WORTHWHILE_BYTES: Final = 96 << 20
+"""How much must have come back since the last time before pages are dropped again: they are hot."""
 
 
 class _Spill:
@@ -29,7 +35,7 @@ class _Spill:
 
     def __init__(self) -> None:
         self.directory: Path | None = None
-        self.target_bytes = 0
+        self.target_bytes = self.least_bytes = 0
         self.mappings: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 
 
@@ -44,9 +50,9 @@ def configure(directory: Path | None, target_bytes: int) -> None:
 
 
 def zeros(length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return a new array of zeros, mapped from a file if it is large."""
+    """Return a new array of zeros, mapped from a file if it is large and memory is short."""
     size = length * np.dtype(dtype).itemsize
-    if _SPILL.directory is None or size < SMALLEST_BYTES:
+    if _SPILL.directory is None or size < SMALLEST_BYTES or resident_bytes() + size < _SPILL.target_bytes:
         return np.zeros(length, dtype)
     with tempfile.TemporaryFile(dir=_SPILL.directory) as file:
         os.ftruncate(file.fileno(), size)
@@ -55,18 +61,18 @@ def zeros(length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return np.frombuffer(mapping, dtype)
 
 
-def filled(length: int, dtype: npt.DTypeLike, value: int) -> npt.NDArray[Any]:
-    """Return a new array of one value."""
-    array = zeros(length, dtype)
-    array.fill(value)
-    return array
-
-
-def grown(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
-    """Return an array of this length that begins with the given one."""
-    bigger = zeros(length, array.dtype)
+def grown(array: npt.NDArray[Any], needed: int) -> npt.NDArray[Any]:
+    """Return an array with room for this many entries that begins with the given one."""
+    bigger = zeros(max(needed, _GROWTH * len(array)), array.dtype)
     bigger[: len(array)] = array
     return bigger
+
+
+def copied(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a copy that may be written to, of the same length."""
+    copy = zeros(len(array), array.dtype)
+    copy[:] = array
+    return copy
 
 
 def resident_bytes() -> int:
@@ -79,9 +85,12 @@ def resident_bytes() -> int:
 
 def relieve() -> bool:
     """Drop the pages of spilled arrays from the process if it is past its target; returns whether it did."""
-    if not _SPILL.mappings or resident_bytes() <= _SPILL.target_bytes:
+    if not _SPILL.mappings or resident_bytes() <= max(
+        _SPILL.target_bytes, _SPILL.least_bytes + _WORTHWHILE_BYTES
+    ):
         return False
     release()
+    _SPILL.least_bytes = resident_bytes()
     return True
 
 

@@ -109,11 +109,11 @@ class Texts:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        self._data, self._ends = (spill.grown(state[name], len(state[name])) for name in ("data", "ends"))
+        self._data, self._ends = (spill.copied(state[name]) for name in ("data", "ends"))
         self._rows = len(self._ends)
 
 
 def _with_room(array: npt.NDArray[Any], needed: int) -> npt.NDArray[Any]:
     if len(array) >= needed:
         return array
-    return spill.grown(array, max(needed, int(len(array) * 1.5)))
+    return spill.grown(array, needed)
