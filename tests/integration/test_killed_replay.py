@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from killing import checkpoints_taken, kill_redis, killed_after, wait_until
 from running import command, differing, exported, replayed, results
+from streaming import redis_server, start_server
 
 SMALL = {"batch_rows": 500, "checkpoint_every_ms": 200}
 
@@ -63,3 +64,28 @@ def test_redis_killed_under_a_replay_comes_back_with_all_that_it_had(
     assert len(set(killed)) == 2
     assert (report.events, report.resumed) == (60_000, False)
     assert differing(exported(tmp_path), undisturbed) == []
+
+
+def test_another_redis_that_is_away_for_a_while_is_waited_for(
+    events: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    server = tmp_path / "server"
+    server.mkdir()
+    count = checkpoints_taken(tmp_path / "home")
+    restarts: list[int] = []
+
+    with redis_server(server) as (tcp, _, process):
+
+        def restart() -> None:
+            wait_until(lambda: count() >= 2, "a checkpoint")
+            process.kill()
+            process.wait()
+            restarts.append(start_server(server, int((server / "port").read_text())).pid)
+
+        killer = threading.Thread(target=restart)
+        killer.start()
+        report = replayed(tmp_path / "home", events, settings=SMALL | {"redis": tcp}, recommender=True)
+        killer.join()
+        command("export", tmp_path / "out", "--redis", tcp)
+    assert (len(restarts), report.events) == (1, 60_000)
+    assert differing(tmp_path / "out", undisturbed) == []
