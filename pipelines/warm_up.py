@@ -49,8 +49,20 @@ class Nowhere:
 
 def _events() -> Iterator[Mapping[str, object]]:
     """Yield a few events of every kind that any kernel has a branch for."""
-    common = {"user_id": "u", "room_id": "r", "session_id": "s", "creator_id": "c", "traffic_source": "search"}
-    order: dict[str, object] = {"order_id": "o", "item_id": "i", "quantity": 1, "amount_minor": 5, "currency": "CNY"}
+    common = {
+        "user_id": "u",
+        "room_id": "r",
+        "session_id": "s",
+        "creator_id": "c",
+        "traffic_source": "search",
+    }
+    order: dict[str, object] = {
+        "order_id": "o",
+        "item_id": "i",
+        "quantity": 1,
+        "amount_minor": 5,
+        "currency": "CNY",
+    }
     yield common | {"event_type": "view", "coupon_id": "k", "dwell_ms": 3}
     yield common | {"event_type": "view", "item_id": "i", "holdout": True}
     yield common | {"event_type": "click", "item_id": "i", "ad_plan_id": "a"}

@@ -54,7 +54,9 @@ class Writer:
         self, kind: str, order_id: str, item_id: str, amount_minor: int, event_time_ms: int
     ) -> None:
         value = pack(VERSION, [amount_minor, event_time_ms])
-        self._put(reconciliation_key(self.namespace, bucket(order_id)), US.join((kind, order_id, item_id)), value)
+        self._put(
+            reconciliation_key(self.namespace, bucket(order_id)), US.join((kind, order_id, item_id)), value
+        )
 
     def refused(self, reason: str, digest: str, record: DeadLetterRecord) -> None:
         self._put(dead_letter_key(self.namespace, reason), digest, pack_version(VERSION) + encode(record))
