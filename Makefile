@@ -39,10 +39,9 @@ format: $(READY) ## bring all files to the format that lint asks for
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure a replay of EVENTS synthetic events
-	mkdir -p build/bench
-	$(BIN)/python benchmarks/generate_events.py --events $(EVENTS) --out build/bench/events.jsonl --rate 1000 --seed 1
-	$(BIN)/interestream replay build/bench/events.jsonl --data-dir build/bench/data --fresh --json
+bench: $(READY) ## measure a replay of EVENTS events beside a hand-written loop, and the latency of a live run
+	$(BIN)/python benchmarks/replay_throughput.py --events $(EVENTS) --cache build/bench
+	$(BIN)/python benchmarks/live_latency.py --cache build/bench $(ARGS)
 
 lock: ## resolve requirements.txt anew from setup.py (needs uv)
 	uv pip compile setup.py --extra test --universal --python-version 3.11 --upgrade \
