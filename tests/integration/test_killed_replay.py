@@ -1,6 +1,8 @@
 """kill -9 of a replay, or of the Redis under it: the same command again gives the export of an undisturbed run."""
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +65,25 @@ def test_redis_killed_under_a_replay_comes_back_with_all_that_it_had(
     killer.join()
     assert len(set(killed)) == 2
     assert (report.events, report.resumed) == (60_000, False)
+    assert differing(exported(tmp_path), undisturbed) == []
+
+
+def test_an_interrupted_replay_stops_after_the_piece_under_way_and_goes_on_later(
+    events: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    count = checkpoints_taken(tmp_path)
+
+    def interrupt() -> None:
+        wait_until(lambda: count() >= 2, "a checkpoint")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    finger = threading.Thread(target=interrupt)
+    finger.start()
+    first = replayed(tmp_path, events, settings=SMALL, recommender=True)
+    finger.join()
+    second = replayed(tmp_path, events, settings=SMALL, recommender=True)
+    assert (first.stopped, second.stopped, second.resumed) == (True, False, True)
+    assert first.events + second.events == 60_000
     assert differing(exported(tmp_path), undisturbed) == []
 
 

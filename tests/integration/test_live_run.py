@@ -117,6 +117,26 @@ def test_killed_and_started_again_while_events_go_on_coming(
     assert_same(exported(home), replay)
 
 
+def test_two_streams_and_a_file_at_once(
+    events: Path, replay: Path, counts: list[int], server: tuple[str, str, Any], tmp_path: Path
+) -> None:
+    tcp, unix, _ = server
+    home, streams = tmp_path / "home", (f"{tcp}?stream=one", f"{unix}?stream=two")
+    lines = events.read_bytes().splitlines(keepends=True)
+    for number in range(3):
+        (tmp_path / f"{number}.jsonl").write_bytes(b"".join(lines[number::3]))
+    run = started("run", *streams, tmp_path / "2.jsonl", "--data-dir", home, "--json")
+    try:
+        for number, stream in enumerate(streams):
+            command("publish", tmp_path / f"{number}.jsonl", "--to", stream)
+        await_counts(redis.Redis(unix_socket_path=str(home / "redis" / "server.sock")), counts)
+        code, _, err = interrupted(run)
+    finally:
+        kill(run)
+    assert (code, "Traceback" in err) == (0, False), err
+    assert_same(exported(home), replay)
+
+
 def test_a_file_that_grows_is_followed(events: Path, replay: Path, counts: list[int], tmp_path: Path) -> None:
     home, folder = tmp_path / "home", tmp_path / "in"
     folder.mkdir()
