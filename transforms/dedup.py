@@ -88,9 +88,8 @@ class DedupShard:
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
         merchants = self._routes.merchants
-        batches = [
-            order_events(events, merchants), touches_of(events, merchants), event_partials(events), touch_partials(events),
-        ]  # fmt: skip
+        touches = touches_of(events, merchants)
+        batches = [order_events(events, merchants), touches, event_partials(events), touch_partials(touches)]
         keys = ["order_id", "user", "id", "id"]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:

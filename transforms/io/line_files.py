@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from schemas.codecs.jsonl import Decoded, decode_jsonl, without_lines
@@ -12,6 +13,8 @@ from transforms.io.blocks import Block
 from transforms.io.decompress import ByteStream
 
 LONGEST_LINE_BYTES: Final = 64 << 20
+_FEW_ROWS: Final = 4096
+_NEWLINE: Final = 10
 
 
 def no_events() -> pa.RecordBatch:
@@ -67,10 +70,9 @@ class LineFile:
         last = self._buffer.rfind(b"\n", self._begin) + 1
         if last <= self._begin:
             return len(self._buffer) if held > LONGEST_LINE_BYTES else -1
-        if self._block_rows * 64 < held or self._block_rows < 1024:
-            nth = _nth_line_end(self._buffer, self._begin, last, self._block_rows)
-            if nth >= 0:
-                return nth
+        nth = _nth_line_end(self._buffer, self._begin, last, self._block_rows)
+        if nth >= 0:
+            return nth
         if held < self._block_bytes and not self._at_end:
             return -1
         return last
@@ -91,6 +93,16 @@ class LineFile:
 
 def _nth_line_end(buffer: bytes, begin: int, last: int, rows: int) -> int:
     """Return the end of the `rows`-th line, or -1 where the buffer holds fewer whole ones."""
+    if rows < _FEW_ROWS:
+        return _nth_found(buffer, begin, last, rows)
+    if buffer.count(b"\n", begin, last) < rows:
+        return -1
+    ends = np.flatnonzero(np.frombuffer(buffer, np.uint8, last - begin, begin) == _NEWLINE)
+    return begin + int(ends[rows - 1]) + 1
+
+
+def _nth_found(buffer: bytes, begin: int, last: int, rows: int) -> int:
+    """Do the same by looking for one line end after another: for few rows in a large buffer."""
     at = begin
     for _ in range(rows):
         found = buffer.find(b"\n", at, last)

@@ -19,7 +19,6 @@ import pyarrow as pa
 from numba import njit
 
 from schemas.metrics import EVENT_TIME_COUNTS, NO_ID, SCOPES
-from transforms.attribution.touches import CHANNEL_COLUMNS, channels, is_touch
 from transforms.state.hashing import mix
 from transforms.state.index import HashIndex
 
@@ -89,10 +88,9 @@ def event_partials(batch: pa.RecordBatch) -> pa.RecordBatch:
     return _concatenate("e", parts)
 
 
-def touch_partials(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Count the touches of every channel; family `t`."""
-    touches = batch.select(["event_time", *CHANNEL_COLUMNS.values()]).filter(is_touch(batch))
-    named, minutes = channels(touches), minutes_of(touches)
+def touch_partials(touches: pa.RecordBatch) -> pa.RecordBatch:
+    """Count the touches (as `touches_of` returns them) of every channel; family `t`."""
+    named, minutes = touches["channel"], touches["event_time_ms"].to_numpy() // MINUTE_MS
     first = int(minutes.min()) if len(minutes) else 0
     span = int(minutes.max()) - first + 1 if len(minutes) else 1
     cells = named.indices.to_numpy().astype(np.int64) * span + minutes - first

@@ -21,17 +21,19 @@ from transforms.state.hashing import text_parts
 
 
 @njit(cache=True, nogil=True)
-def _gather(starts, ends, data, rows, offsets):
+def _gather(ends, data, rows, offsets):
     total = 0
     for i in range(len(rows)):
         offsets[i] = total
-        total += ends[rows[i]] - starts[rows[i]]
+        row = rows[i]
+        total += ends[row] - (ends[row - 1] if row else 0)
     offsets[len(rows)] = total
     out = np.empty(total, np.uint8)
     for i in range(len(rows)):
+        row = rows[i]
+        start = ends[row - 1] if row else 0
         at = offsets[i]
-        start = starts[rows[i]]
-        for k in range(ends[rows[i]] - start):
+        for k in range(ends[row] - start):
             out[at + k] = data[start + k]
     return out
 
@@ -88,13 +90,8 @@ class Texts:
 
     def take(self, rows: npt.NDArray[Any]) -> pa.StringArray:
         """Return these rows as an Arrow column."""
-        starts = (
-            np.concatenate([np.zeros(1, np.int64), self._ends[: self._rows]])[:-1]
-            if self._rows
-            else self._ends[:0]
-        )
         offsets = np.empty(len(rows) + 1, np.int32)
-        data = _gather(starts, self.ends, self._data, rows, offsets)
+        data = _gather(self.ends, self._data, rows, offsets)
         return pa.StringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(data))
 
     def keep(self, rows: npt.NDArray[Any]) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from metric_law import Row, batch_of, events, partials_by_cell, sums_of, touches_of_channel
 
 from schemas.metrics import SCOPES
+from transforms.attribution.touches import touches_of
 from transforms.metrics.partials import event_partials, touch_partials
 
 
@@ -18,7 +19,7 @@ def test_partial_sums_are_the_count_of_the_events(rows: list[Row]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(events())
 def test_touches_are_counted_by_the_channel_that_paid_for_them(rows: list[Row]) -> None:
-    told = touch_partials(batch_of(rows))
+    told = touch_partials(touches_of(batch_of(rows), {}))
     cells = zip(told["id"].to_pylist(), told["minute"].to_pylist(), strict=True)
     assert dict(zip(cells, (adds for (adds,) in told["t"].to_pylist()), strict=True)) == touches_of_channel(
         rows
