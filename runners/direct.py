@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import JobError, UsageError
+from schemas.errors import InterestreamError, JobError, UsageError
 
 MEMORY_TARGET_BYTES = 640 << 20
 """Resident memory at which large state arrays begin to be left to the kernel."""
@@ -56,8 +56,17 @@ def run_direct(compose: Callable[[Any], None], beam_options: Sequence[str]) -> N
     with quiet_beam():
         try:
             pipeline.run().wait_until_finish()
-        except RuntimeError as error:
+        except InterestreamError:
+            raise
+        except Exception as error:
+            if _is_interrupt(error):
+                raise KeyboardInterrupt from error
             raise JobError(f"The pipeline stopped: {root_cause(error)}") from error
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether it was Ctrl-C: Beam makes a RuntimeError of whatever ends a step, and keeps only its name."""
+    return str(error).startswith(KeyboardInterrupt.__name__)
 
 
 def root_cause(error: BaseException) -> str:
@@ -69,10 +78,11 @@ def root_cause(error: BaseException) -> str:
 
 @contextmanager
 def quiet_beam() -> Iterator[None]:
-    """Hide Beam's own informational messages; its errors still show."""
+    """Hide what Beam logs, unless logs were asked for: an error comes out as the exception that it is."""
     logger = logging.getLogger("apache_beam")
     before = logger.level
-    logger.setLevel(logging.ERROR)
+    if not logging.getLogger().isEnabledFor(logging.INFO):
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
