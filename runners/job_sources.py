@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from runners.embedded_redis import without_password
 from schemas.errors import SourceError, UsageError
@@ -65,19 +65,23 @@ def openers(
 
 
 def check_stream(url: str) -> None:
-    """Raise SourceError where no Redis answers at a stream's address; the stream itself may come later."""
+    """Raise SourceError where no Redis answers, or another thing has the stream's name; it may come later."""
     import redis
 
-    server, _ = split_stream_url(url)
+    server, key = split_stream_url(url)
     try:
         with redis.Redis.from_url(server, socket_timeout=REACH_S, socket_connect_timeout=REACH_S) as client:
-            client.ping()
+            kind: Any = client.type(key)
     except redis.exceptions.BusyLoadingError:
         return
     except (redis.RedisError, ValueError) as error:
         raise SourceError(
             f"No Redis answers at {without_password(server)}: {error}. Start it, or correct the source."
         ) from error
+    if kind not in (b"stream", b"none"):
+        raise SourceError(
+            f"{key} at {without_password(server)} is no stream but a {kind.decode()}. Name a stream."
+        )
 
 
 def dimension_folder(sources: tuple[str, ...], given: Path | None) -> Path | None:
