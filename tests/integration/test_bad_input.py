@@ -339,3 +339,13 @@ def test_whatever_stands_in_a_stream(tmp_path: Path) -> None:
     assert paid(store) == 30 + 5 + 1 == report["accepted"]
     assert raws(store) == sorted(payload.rstrip(b"\n") for payload in bad)
     assert store.execute("SELECT count(*) FROM deadletters WHERE ingested_at IS NULL").fetchall() == [(0,)]
+
+
+def test_a_name_that_is_no_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "server").mkdir()
+    with redis_server(tmp_path / "server") as (_, unix, _):
+        redis.Redis.from_url(unix).set("events", "a text")
+        code, said = refused_command(
+            ("run", f"{unix}?stream=events", "--data-dir", tmp_path / "home"), capsys
+        )
+    assert (code, "events" in said, "string" in said) == (1, True, True)

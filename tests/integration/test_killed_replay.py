@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from killing import checkpoints_taken, kill_redis, killed_after, wait_until
-from running import command, differing, exported, replayed, results
+from killing import checkpoints_taken, kill, kill_redis, killed_after, wait_until
+from running import command, differing, exported, replayed, results, started
 from streaming import redis_server, start_server
 
 SMALL = {"batch_rows": 500, "checkpoint_every_ms": 200}
@@ -110,3 +111,35 @@ def test_another_redis_that_is_away_for_a_while_is_waited_for(
         command("export", tmp_path / "out", "--redis", tcp)
     assert (len(restarts), report.events) == (1, 60_000)
     assert differing(tmp_path / "out", undisturbed) == []
+
+
+def test_ctrl_c_twice_ends_a_job_whose_redis_is_gone(events: Path, tmp_path: Path) -> None:
+    (tmp_path / "server").mkdir()
+    home = tmp_path / "home"
+    count = checkpoints_taken(home)
+    with redis_server(tmp_path / "server") as (tcp, _, process):
+        again = (
+            "replay",
+            events,
+            "--batch-rows",
+            500,
+            "--checkpoint-every",
+            "200ms",
+            "--redis",
+            tcp,
+            "--data-dir",
+            home,
+        )
+        replay = started(*again)
+        try:
+            wait_until(lambda: count() >= 2 or replay.poll() is not None, "a checkpoint")
+            process.kill()
+            process.wait()
+            replay.send_signal(signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                replay.wait(timeout=2)
+            replay.send_signal(signal.SIGINT)
+            _, err = replay.communicate(timeout=60)
+        finally:
+            kill(replay)
+    assert (replay.returncode, "Traceback" in err) == (130, False), err

@@ -3,13 +3,14 @@
 The raw prices have at most three decimals, so pence are rounded half to even in whole numbers only.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
-from running import command, tables_of
+from running import exported, replayed, tables_of
+
+from transforms.io.imports import import_dataset
 
 RAW = """
     CREATE TABLE raw AS
@@ -33,12 +34,11 @@ OURS = "gmv_paid_minor AS paid, refunds_minor AS refunded, orders_paid AS orders
 @pytest.fixture(scope="module")
 def store(data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
     folder = tmp_path_factory.mktemp("retail")
-    events, home, out = folder / "events", folder / "home", folder / "out"
-    command("import", "online-retail", data("online_retail"), "--out", events)
-    terms = ("--currency", "GBP", "--timezone", "Europe/London")
-    report = json.loads(command("replay", events, *terms, "--data-dir", home, "--json").stdout)
-    assert (report["events"], report["accepted"], report["refused"]) == (541_909 - 2_515, 541_909 - 2_515, {})
-    command("export", out, "--data-dir", home)
+    import_dataset("online-retail", data("online_retail"), folder / "events")
+    terms = {"currency": "GBP", "timezone": "Europe/London"}
+    report = replayed(folder / "home", folder / "events", settings=terms)
+    assert (report.events, report.accepted, report.refused) == (541_909 - 2_515, 541_909 - 2_515, {})
+    out = exported(folder / "home")
     found = tables_of(out)
     found.execute(RAW, {"file": str(data("online_retail") / "online_retail.csv.gz")})
     return found

@@ -67,7 +67,7 @@ def test_other_batches(batch_rows: int, lines: Lines, baseline: Path, tmp_path: 
     assert differing(out, baseline) == []
 
 
-@pytest.mark.parametrize(("batch_rows", "events"), [(1, 600), (7, 3000)])
+@pytest.mark.parametrize(("batch_rows", "events"), [(1, 250), (7, 1500)])
 def test_batches_of_few(batch_rows: int, events: int, lines: Lines, tmp_path: Path) -> None:
     plain(lines[:events], tmp_path)
     whole = results(tmp_path / "whole", tmp_path / "events.jsonl")
