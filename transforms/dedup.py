@@ -117,7 +117,7 @@ class DedupShard:
 
 def _dead_letters(events: pa.RecordBatch, reason: str, rule: str, detail: str) -> pa.RecordBatch:
     count = events.num_rows
-    raw = events[RAW]
+    raw = pa.array([line and line.rstrip(b"\r\n") for line in events[RAW].to_pylist()], pa.binary())
     if raw.null_count:
         own = pa.array(canonical_json(events.select(EVENT_SCHEMA.names)), pa.binary())
         raw = pc.coalesce(raw, own)

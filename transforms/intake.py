@@ -96,7 +96,7 @@ class Intake:
                 *events.columns,
                 *_hash_columns(events),
                 pa.array(late),
-                _raw(block, good, late),
+                block.line_column(good),
                 _taken(arrived, good),
             ],
             schema=ADMITTED_SCHEMA,
@@ -148,14 +148,6 @@ def _arrival(lines: npt.NDArray[np.int64], ingested_at_ms: Sequence[int] | None)
     if ingested_at_ms is None:
         return pa.nulls(len(lines), kind)
     return pa.array(np.asarray(ingested_at_ms, np.int64)[lines]).view(kind)
-
-
-def _raw(block: Decoded, good: npt.NDArray[np.int64], late: npt.NDArray[np.uint8]) -> pa.Array:
-    """Return the bytes of late events, which may be refused further on; null for all others."""
-    rows = np.flatnonzero(late)
-    places: npt.NDArray[np.int64] = np.full(len(good), -1)
-    places[rows] = np.arange(len(rows))
-    return block.raw_column(good[rows]).take(pa.array(places, mask=places < 0))
 
 
 def _own_bytes(block: Decoded, rows: npt.NDArray[np.int64], events: pa.RecordBatch) -> pa.Array:

@@ -179,7 +179,6 @@ def test_the_same_id_with_another_body_is_kept_and_the_first_stands(tmp_path: Pa
     }
 
 
-@pytest.mark.xfail(reason="a conflicting duplicate is written out anew from its columns", strict=True)
 def test_conflicting_duplicates_are_kept_as_they_came(tmp_path: Path) -> None:
     conflict = json.dumps(good(1, amount_minor=999, remark="changed"), separators=(", ", " : ")).encode()
     assert stands_and_refused(tmp_path, conflict) == {"conflicting_duplicate": [conflict]}
