@@ -35,9 +35,9 @@ def build_live_room(pipeline: beam.Pipeline, sources: list[SourceConfig], option
     new = read.events | Sharded("Dedup", partial(_dedup, options), ("new", "learn", "dead"), options.job)
     ordered = new.new | Sharded("Orders", partial(_orders, options), ("lines",), options.job)
     credited = ordered.lines | Sharded("Attribute", partial(_attribute, options), ("figures",), options.job)
-    _ = credited.figures | Sharded("Figures", partial(_figures, options), ("done",), options.job)
+    _ = credited.figures | Sharded("Figures", partial(_figures, options), (), options.job)
     if options.recommender:
-        _ = new.learn | Sharded("Learn", partial(_learn, options), ("done",), options.job)
+        _ = new.learn | Sharded("Learn", partial(_learn, options), (), options.job)
     _ = read.dead | "KeepRefused" >> _dead_letters(options)
     _ = new.dead | "KeepLate" >> _dead_letters(options)
 

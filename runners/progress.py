@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from transforms.checkpoints import Checkpoints
 
 _LOG: Final = logging.getLogger(__name__)
-_SCREEN_EVERY_S: Final = 0.1
+_SCREENS_A_SECOND: Final = 4
+_SCREEN_EVERY_S: Final = 1 / _SCREENS_A_SECOND
 _LOG_EVERY_S: Final = 10.0
 
 
@@ -23,7 +24,11 @@ def show_progress(checkpoints: "Checkpoints", openers: list[Any], console: "Cons
     began, before, last = time.monotonic(), checkpoints.counters.get("events", 0), 0.0
     every_s = _SCREEN_EVERY_S if console.is_terminal else _LOG_EVERY_S
 
-    with console.status("starting …") as status:
+    # Drawing takes the interpreter from the pipeline: a few times a second, and never where nobody looks.
+    shown = (
+        console.status("starting …", refresh_per_second=_SCREENS_A_SECOND) if console.is_terminal else None
+    )
+    with shown or nullcontext() as status:
 
         def tell(job: "Checkpoints") -> None:
             nonlocal last
@@ -32,7 +37,7 @@ def show_progress(checkpoints: "Checkpoints", openers: list[Any], console: "Cons
                 return
             last = now
             line = _line(job, job.counters.get("events", 0) - before, now - began)
-            if console.is_terminal:
+            if status is not None:
                 status.update(line)
             else:
                 _LOG.info("%s", line)

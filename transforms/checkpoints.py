@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from schemas.errors import StateError
-from transforms.pieces import Progress
+from transforms.pieces import Piece, Progress
 from transforms.state import spill
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from transforms.intake import Taken
 
 FORMAT: Final = 1
@@ -42,6 +44,13 @@ class Snapshot(Protocol):
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
+
+
+class Aside(Protocol):
+    """Work that runs beside the pipeline; a checkpoint waits for it."""
+
+    def settle(self) -> None:
+        """Return once everything handed over is done; raise what failed in it."""
 
 
 @dataclass
@@ -65,6 +74,8 @@ class Checkpoints:
     _shards: dict[str, Snapshot] = field(default_factory=dict)
     _passed: dict[str, int] = field(default_factory=dict)
     _restored: dict[str, Any] = field(default_factory=dict)
+    _asides: dict[str, Aside] = field(default_factory=dict)
+    _parked: dict[tuple[int, int], "tuple[pa.RecordBatch, ...]"] = field(default_factory=dict)
     _due: float = 0.0
 
     def restore(self) -> bool:
@@ -92,6 +103,21 @@ class Checkpoints:
         state = self._restored.pop(name, None)
         if state is not None:
             shard.load(state)
+
+    def beside(self, name: str, aside: Aside) -> None:
+        """Take note of work that a checkpoint must wait for."""
+        self._asides[name] = aside
+
+    def park(self, key: int, piece: Piece) -> Piece:
+        """Keep a piece's batches here and return what travels in its stead: no copy between two steps."""
+        self._parked[piece.progress.sequence, key] = piece.batches
+        return Piece(piece.progress, (), piece.urgent, parked=True)
+
+    def unpark(self, key: int, piece: Piece) -> Piece:
+        """Return a piece whole; a parked one is handed out once."""
+        if not piece.parked:
+            return piece
+        return Piece(piece.progress, self._parked.pop((piece.progress.sequence, key)), piece.urgent)
 
     def passed(self, name: str, progress: Progress) -> None:
         """Take note that a shard has absorbed a piece."""
@@ -130,8 +156,11 @@ class Checkpoints:
         now = self.clock()
         if not self._due:
             self._due = now + self.every_s
-        aligned = self._shards and all(self._passed.get(name) == self._sequence for name in self._shards)
-        if not aligned or (now < self._due and not final):
+        if now < self._due and not final:
+            return False
+        for aside in self._asides.values():
+            aside.settle()
+        if not self._shards or any(self._passed.get(name) != self._sequence for name in self._shards):
             return False
         self._write(self.whole_position(self.positions))
         self._due = self.clock() + max(self.every_s, _SPACING * (self.clock() - now))

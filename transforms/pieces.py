@@ -46,11 +46,13 @@ class Piece:
 
     `urgent` asks that results be published without waiting for more: `SOON` where the source has nothing
     further now, `IDLE` where it has had nothing for a while, `FINAL` where it ends or is being stopped.
+    A `parked` piece travels without its batches, which wait in this process (`Checkpoints.park`).
     """
 
     progress: Progress
     batches: tuple[pa.RecordBatch, ...]
     urgent: int = LATER
+    parked: bool = False
 
     @property
     def batch(self) -> pa.RecordBatch:
@@ -83,7 +85,7 @@ class LowWatermark:
         return min(self.heard.values()) if len(self.heard) == self.senders else BEFORE_ALL_MS
 
 
-_HEADER = struct.Struct("<iiqqBB6x")
+_HEADER = struct.Struct("<iiqqBB?5x")
 
 
 class PieceCoder(beam.coders.Coder):
@@ -92,7 +94,7 @@ class PieceCoder(beam.coders.Coder):
     def encode(self, value: Piece) -> bytes:
         """Write one piece; one copy of its buffers."""
         sink = pa.BufferOutputStream()
-        sink.write(_HEADER.pack(*value.progress, value.urgent, len(value.batches)))
+        sink.write(_HEADER.pack(*value.progress, value.urgent, len(value.batches), value.parked))
         for batch in map(_slim, value.batches):
             with pa.ipc.new_stream(sink, batch.schema) as writer:
                 writer.write_batch(batch)
@@ -100,10 +102,10 @@ class PieceCoder(beam.coders.Coder):
 
     def decode(self, encoded: bytes) -> Piece:
         """Read one piece; the batches' buffers are views of the bytes."""
-        *progress, urgent, count = _HEADER.unpack_from(encoded)
+        *progress, urgent, count, parked = _HEADER.unpack_from(encoded)
         source = pa.BufferReader(pa.py_buffer(encoded).slice(_HEADER.size))
         batches = tuple(_read_batch(source) for _ in range(count))
-        return Piece(Progress(*progress), batches, urgent)
+        return Piece(Progress(*progress), batches, urgent, parked)
 
     def is_deterministic(self) -> bool:
         """Pieces are never keys."""

@@ -8,6 +8,7 @@ checkpoint instead (`transforms.checkpoints`), and Beam's bag stays empty.
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final, Protocol
 from zlib import crc32
 
@@ -17,6 +18,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 
 from transforms import checkpoints
+from transforms.aside import Aside
 from transforms.pieces import Keyed, Piece, PieceCoder
 
 Output = tuple[str, Keyed]
@@ -62,11 +64,16 @@ class _ShardDoFn(beam.DoFn):
     LOG = BagStateSpec("log", BytesCoder())
     VERSION = ReadModifyWriteStateSpec("version", VarIntCoder())
 
-    def __init__(self, name: str, factory: ShardFactory, job: str | None) -> None:
-        self._name, self._factory, self._job = name, factory, job
+    def __init__(self, name: str, factory: ShardFactory, job: str | None, last: bool = False) -> None:
+        self._name, self._factory, self._job, self._last = name, factory, job, last
 
     def setup(self) -> None:
         self._held: dict[int, _Held] = {}
+        self._asides: dict[int, Aside] = {}
+
+    def teardown(self) -> None:
+        for aside in self._asides.values():
+            aside.close()
 
     def process(
         self,
@@ -75,21 +82,32 @@ class _ShardDoFn(beam.DoFn):
         version: Any = beam.DoFn.StateParam(VERSION),
     ) -> Iterator[Any]:
         key, piece = element
-        held = self._local(key) if self._job else self._rebuilt(key, log, version)
+        if self._job:
+            yield from self._locally(checkpoints.of(self._job), key, piece)
+            return
+        held = self._rebuilt(key, log, version)
         before, held.version = held.version, _UNDER_WAY
         for tag, output in held.shard.absorb(piece):
             yield beam.pvalue.TaggedOutput(tag, output)
-        if not self._job:
-            self._log(held, piece, before, log, version)
-        else:
-            checkpoints.of(self._job).passed(f"{self._name}-{key}", piece.progress)
+        self._log(held, piece, before, log, version)
 
-    def _local(self, key: int) -> _Held:
+    def _locally(self, local: checkpoints.Checkpoints, key: int, piece: Piece) -> Iterator[Any]:
+        """Absorb a piece where a local checkpoint keeps the state; a last step does it on its own thread."""
+        piece = local.unpark(key, piece)
+        name = f"{self._name}-{key}"
         held = self._held.get(key)
         if held is None:
             held = self._held[key] = _Held(self._factory(key))
-            checkpoints.of(self._job or "").register(f"{self._name}-{key}", held.shard)
-        return held
+            local.register(name, held.shard)
+            if self._last:
+                self._asides[key] = Aside(name, held.shard, partial(local.passed, name))
+                local.beside(name, self._asides[key])
+        if self._last:
+            self._asides[key].hand(piece)
+            return
+        for tag, output in held.shard.absorb(piece):
+            yield beam.pvalue.TaggedOutput(tag, output)
+        local.passed(name, piece.progress)
 
     def _rebuilt(self, key: int, log: Any, version: Any) -> _Held:
         durable = version.read() or 0
@@ -128,7 +146,8 @@ class _ShardDoFn(beam.DoFn):
 class Sharded(beam.PTransform):
     """Run one kind of shard over keyed pieces; returns a collection an output, by name.
 
-    `job` names the local checkpoint that keeps the state, None where Beam state does.
+    `job` names the local checkpoint that keeps the state, None where Beam state does. A step with no outputs is
+    a last one: on a local job it runs beside the pipeline.
     """
 
     def __init__(self, name: str, factory: ShardFactory, outputs: tuple[str, ...], job: str | None) -> None:
@@ -137,7 +156,10 @@ class Sharded(beam.PTransform):
 
     def expand(self, pieces: beam.PCollection[Keyed]) -> Any:
         """Apply the stateful step; every output is keyed pieces again."""
-        step = beam.ParDo(_ShardDoFn(self._name, self._factory, self._job)).with_output_types(Keyed)
+        fn = _ShardDoFn(self._name, self._factory, self._job, last=not self._outputs)
+        step = beam.ParDo(fn).with_output_types(Keyed)
+        if not self._outputs:
+            return pieces | "Keep" >> step
         return typed(pieces | "Keep" >> step.with_outputs(*self._outputs), self._outputs)
 
 

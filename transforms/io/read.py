@@ -179,8 +179,9 @@ class _ReadDoFn(beam.DoFn):
             letters = (0, Piece(progress, (read.taken.refused,)))
             yield beam.pvalue.TaggedOutput("dead", TimestampedValue(letters, stamp))
         urgent = SOON if read.block.drained or config.speed else LATER
-        for _, keyed in sent("", [read.taken.admitted], [ID_HASH], config.shards, progress, urgent):
-            yield TimestampedValue(keyed, stamp)
+        for _, (key, piece) in sent("", [read.taken.admitted], [ID_HASH], config.shards, progress, urgent):
+            stays = checkpoints.of(config.job).park(key, piece) if config.job else piece
+            yield TimestampedValue((key, stays), stamp)
 
     def _idle(self, config: SourceConfig, session: Session, tracker: Any) -> Iterator[Any]:
         """Once a second, for a while after the last block: ask that what still waits be published."""
