@@ -19,6 +19,7 @@ from runners.cli import (
     demo,
     doctor,
     export,
+    flink,
     import_,
     leaderboard,
     metrics,
@@ -54,6 +55,7 @@ app.command("leaderboard", epilog=f"Example: {leaderboard.EXAMPLE}")(leaderboard
 app.command("recommend", epilog=f"Example: {recommend.EXAMPLE}")(recommend.recommend)
 app.command("export", epilog=f"Example: {export.EXAMPLE}")(export.export)
 app.add_typer(deadletters.deadletters, name="deadletters", epilog=f"Example: {deadletters.LIST_EXAMPLE}")
+app.add_typer(flink.flink, name="flink", epilog=f"Example: {flink.UP_EXAMPLE}")
 app.command("validate", epilog=f"Example: {validate.EXAMPLE}")(validate.validate)
 app.command("doctor", epilog=f"Example: {doctor.EXAMPLE}")(doctor.doctor)
 
