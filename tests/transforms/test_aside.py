@@ -12,7 +12,6 @@ from transforms.checkpoints import Checkpoints
 from transforms.pieces import Piece, Progress
 from transforms.shards import Output
 
-
 FAILING = 13
 
 
