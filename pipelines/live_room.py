@@ -17,8 +17,8 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.options import LiveRoomOptions
-from transforms import checkpoints
 from transforms.attribution.shard import AttributionShard
+from transforms.counting import counter
 from transforms.deadletters import KeepDeadLetters
 from transforms.dedup import DedupShard, Routes
 from transforms.io.read import ReadEvents, SourceConfig
@@ -46,20 +46,9 @@ def _dead_letters(options: LiveRoomOptions) -> KeepDeadLetters:
     return KeepDeadLetters(options.open_publisher, options.namespace, options.job)
 
 
-def _counter(job: str | None) -> Callable[[str, int], None]:
-    """Count in the job's local checkpoint, or as Beam metrics, which every runner shows."""
-    if job:
-        return checkpoints.of(job).count
-
-    def count(name: str, more: int) -> None:
-        beam.metrics.Metrics.counter("interestream", name).inc(more)
-
-    return count
-
-
 def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
     routes = Routes(options.shards, options.recommender, options.merchants)
-    return DedupShard(key, options.bounds.dedup_horizon_ms, routes, _counter(options.job))
+    return DedupShard(key, options.bounds.dedup_horizon_ms, routes, counter(options.job))
 
 
 def _orders(options: LiveRoomOptions, key: int) -> OrderShard:

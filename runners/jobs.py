@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from runners.embedded_redis import OpenRedis, open_redis
 from runners.job_files import Fingerprint, fingerprint, places_to_go_on
@@ -67,9 +67,11 @@ class _Job:
 
 def run_job(request: JobRequest, settings: Settings, console: "Console") -> JobReport:
     """Run a job to its end (files) or until it is told to stop (streams); raises InterestreamError."""
-    if request.runner != "DirectRunner":
-        raise UsageError(f"--runner {request.runner} is not available here; jobs run on DirectRunner.")
     with _alone(settings.data_dir), open_redis(settings.redis, settings.data_dir) as redis:
+        if request.runner != "DirectRunner":
+            from runners.cluster_jobs import run_elsewhere
+
+            return run_elsewhere(request, settings, redis, job_id(request, settings), console)
         job = _prepared(request, settings, redis)
         if _is_complete(job):
             return JobReport(resumed=True, nothing_to_do=True)
@@ -300,14 +302,20 @@ def _source_configs(job: _Job) -> "list[SourceConfig]":
     ]  # fmt: skip
 
 
+class Stop(Protocol):
+    """Whatever can be asked to stop when it is next at rest."""
+
+    stopping: bool
+
+
 @contextmanager
-def stopping_on_signals(checkpoints: Checkpoints) -> Iterator[None]:
+def stopping_on_signals(job: Stop) -> Iterator[None]:
     """Stop after the piece under way on the first Ctrl-C or SIGTERM, at once on the second."""
 
     def stop(number: int, frame: Any) -> None:  # noqa: ARG001
-        if checkpoints.stopping:
+        if job.stopping:
             raise KeyboardInterrupt
-        checkpoints.stopping = True
+        job.stopping = True
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from schemas.keys import Version, dead_letter_key, pack_version
 from schemas.records import DeadLetterRecord, encode
-from transforms import checkpoints
+from transforms.counting import counter
 from transforms.pieces import Keyed
 from transforms.publish import Publisher, PublisherFactory
 
@@ -23,7 +23,7 @@ class _KeepDoFn(beam.DoFn):
         self._open, self._namespace, self._job = open_publisher, namespace, job
 
     def setup(self) -> None:
-        self._publisher = self._open()
+        self._publisher, self._count = self._open(), counter(self._job)
 
     def process(self, element: Keyed) -> Iterator[Any]:
         _, piece = element
@@ -32,8 +32,7 @@ class _KeepDoFn(beam.DoFn):
             letters = by_reason.setdefault(row.pop("reason"), {})
             letters[digest(row["raw"])] = _ANY_VERSION + encode(DeadLetterRecord(**row))
         for reason, letters in by_reason.items():
-            if self._job:
-                checkpoints.of(self._job).count(f"refused.{reason}", len(letters))
+            self._count(f"refused.{reason}", len(letters))
             keep(self._publisher, dead_letter_key(self._namespace, reason), letters)
         self._publisher.flush()
         yield from ()

@@ -69,10 +69,11 @@ def flink_settings(folder: Path, shape: FlinkShape, ports: dict[str, int]) -> di
         "rest.port": ports["rest"],
         "web.submit.enable": False,
         "io.tmp.dirs": str(folder / "tmp"),
-        # A job outlives any number of failures; whoever runs it looks at them and stops it.
-        "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": 2_000_000_000,
-        "restart-strategy.fixed-delay.delay": "1 s",
+        # Kills and lost connections now and then are outlived; what fails again at once is shown to whoever runs it.
+        "restart-strategy.type": "failure-rate",
+        "restart-strategy.failure-rate.max-failures-per-interval": 12,
+        "restart-strategy.failure-rate.failure-rate-interval": "2 min",
+        "restart-strategy.failure-rate.delay": "1 s",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.timeout": "10 min",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",

@@ -38,12 +38,12 @@ def flink_members(
 ) -> list[Member]:
     """Return the processes in the order in which they are started."""
     conf = folder / CONFIGURATION
-    class_path = os.pathsep.join(map(str, jars))
+    log4j = f"-Dlog4j2.configurationFile={conf / 'log4j2.properties'}"
 
     def jvm(main: str, *words: str, flags: Sequence[str] = ()) -> tuple[str, ...]:
-        log4j = f"-Dlog4j2.configurationFile={conf / 'log4j2.properties'}"
-        return (java, *MODULE_FLAGS, log4j, *flags, "-cp", class_path, main, *words)
+        return _jvm(java, jars, main, *words, flags=(log4j, *flags))
 
+    local = f"http://{HOST}:{ports['rest']}"
     configured = ("--configDir", str(conf))
     return [
         Member(
@@ -68,7 +68,7 @@ def flink_members(
         ),
         Member(
             JOB_SERVER,
-            jvm(_JOB_SERVER_MAIN, *job_server_options(folder, ports), flags=("-Xmx512m", *_SMALL)),
+            jvm(_JOB_SERVER_MAIN, *job_server_options(folder, local, ports), flags=("-Xmx512m", *_SMALL)),
             ports["jobs"],
         ),
         worker_pool(ports["workers"]),
@@ -85,10 +85,24 @@ def is_taskmanager(name: str) -> bool:
     return name.startswith(_TASKMANAGER)
 
 
-def job_server_options(folder: Path, ports: dict[str, int]) -> list[str]:
+def _jvm(java: str, jars: Sequence[Path], main: str, *words: str, flags: Sequence[str]) -> tuple[str, ...]:
+    return (java, *MODULE_FLAGS, *flags, "-cp", os.pathsep.join(map(str, jars)), main, *words)
+
+
+def foreign_job_server(
+    java: str, jars: Sequence[Path], folder: Path, master: str, ports: dict[str, int]
+) -> Member:
+    """Return a job server that submits to a cluster elsewhere."""
+    options = job_server_options(folder, master, ports)
+    return Member(
+        JOB_SERVER, _jvm(java, jars, _JOB_SERVER_MAIN, *options, flags=("-Xmx512m", *_SMALL)), ports["jobs"]
+    )
+
+
+def job_server_options(folder: Path, master: str, ports: dict[str, int]) -> list[str]:
     """Return what Beam's job server is told: the cluster to submit to, and where staged files go."""
     return [
-        "--flink-master", f"http://{HOST}:{ports['rest']}", "--job-host", HOST, "--job-port", str(ports["jobs"]),
+        "--flink-master", master, "--job-host", HOST, "--job-port", str(ports["jobs"]),
         "--artifact-port", str(ports["artifacts"]), "--expansion-port", "-1",
         "--artifacts-dir", str(folder / "artifacts"),
     ]  # fmt: skip

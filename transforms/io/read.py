@@ -20,6 +20,7 @@ from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Duration, 
 
 from schemas.gate import compile_gate
 from transforms import checkpoints
+from transforms.counting import counter
 from transforms.intake import ADMITTED_SCHEMA, ID_HASH, Intake, TimeBounds
 from transforms.io.blocks import Place, Reader
 from transforms.io.session import Position, Read, Session
@@ -175,6 +176,8 @@ class _ReadDoFn(beam.DoFn):
         progress = _progress(config, read.position, session.position.watermark_ms)
         if config.job:
             checkpoints.of(config.job).sent(config.reader, read.position, read.taken)
+        else:
+            counter(None)("events", read.taken.admitted.num_rows + read.taken.refused.num_rows)
         if read.taken.refused.num_rows:
             letters = (0, Piece(progress, (read.taken.refused,)))
             yield beam.pvalue.TaggedOutput("dead", TimestampedValue(letters, stamp))

@@ -1,0 +1,93 @@
+"""A job on a runner that keeps state itself: what it is, and what is known of its earlier attempts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from runners.clusters.records import read_record, write_record
+from runners.composition import Opener, cluster_options, cluster_sources, described, is_bounded
+from runners.embedded_redis import OpenRedis
+from runners.job_store import CLEAN, RUNNING, JobStore
+from runners.jobs_request import JobRequest
+from runners.settings import Settings
+
+RECORD: Final = "cluster-job.json"
+SHARDS: Final = 4
+"""Keys of each stateful step, fixed so that a savepoint fits any parallelism; more cost a little each."""
+
+
+@dataclass
+class ClusterJob:
+    """One run in preparation: what is asked, where results go, and the attempt that its values carry."""
+
+    request: JobRequest
+    settings: Settings
+    redis: OpenRedis
+    id: str
+    openers: list[Opener]
+    attempt: int = 0
+    resumed: bool = False
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.store = JobStore(self.redis.client, self.settings.namespace)
+        self.bounded = is_bounded(self.request, self.openers)
+        self.known = read_record(self._path)
+
+    @property
+    def _path(self) -> Path:
+        return self.settings.data_dir / RECORD
+
+    def is_known(self) -> bool:
+        """Whether the last attempt was this job's, over the same files, and Redis still holds its figures."""
+        held = self.store.described().get("job_id")
+        return (
+            not self.request.fresh and self.id == held == self.known.get("job_id") and self._files_are_same()
+        )
+
+    def is_complete(self) -> bool:
+        """Whether it was read to its end before, and nothing has changed since."""
+        return self.bounded and self.is_known() and self.store.described().get("status") == CLEAN
+
+    def begin(self) -> None:
+        """Start from nothing: earlier figures go."""
+        self.store.clear()
+        self.resumed = False
+        self.known = {}
+        self._attempt()
+
+    def go_on(self) -> None:
+        """Go on from what an earlier attempt left; what it wrote last stays until it is written again."""
+        self.resumed = True
+        self._attempt()
+
+    def _attempt(self) -> None:
+        self.attempt = self.store.next_epoch()
+        self.store.describe(RUNNING, described(self.id, self.request, self.settings, self.attempt))
+        self.note(job_id=self.id, attempt=self.attempt, files=self._files())
+
+    def note(self, **facts: Any) -> None:
+        """Put facts about the job on disk."""
+        self.known.update(facts)
+        write_record(self._path, self.known)
+
+    def end(self) -> None:
+        """Take note that all of it is in Redis."""
+        self.store.describe(CLEAN, {})
+
+    def compose(self, pipeline: Any) -> None:
+        """Add the pipeline's steps."""
+        from pipelines.live_room import build_live_room
+
+        options = cluster_options(
+            self.request, self.settings, self.redis.url, self.attempt, SHARDS, self.bounded
+        )
+        build_live_room(pipeline, cluster_sources(self.request, self.settings, self.openers, SHARDS), options)
+
+    def _files(self) -> dict[str, list[Any]]:
+        from runners.jobs import seen_files
+
+        return {name: list(seen) for name, seen in seen_files(self.openers).items()}
+
+    def _files_are_same(self) -> bool:
+        return not self.bounded or self.known.get("files") == self._files()

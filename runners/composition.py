@@ -1,0 +1,91 @@
+"""From what is asked to the pipeline's own terms: sources to read and options, the same on every cluster."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from runners.job_sources import OpenFolder, OpenRedisStream, dimension_folder
+from runners.jobs_request import JobRequest
+from runners.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.options import LiveRoomOptions
+    from transforms.intake import TimeBounds
+    from transforms.io.read import SourceConfig
+
+Opener = OpenFolder | OpenRedisStream
+
+LIVE_PUBLISH_S: Final = 0.02
+LIVE_CREDITS_S: Final = 0.25
+LIVE_MODEL_S: Final = 5.0
+REPLAY_PUBLISH_S: Final = 1.0
+REPLAY_MODEL_S: Final = 60.0
+
+
+def is_bounded(request: JobRequest, openers: list[Opener]) -> bool:
+    """Whether all sources end by themselves."""
+    return not request.follow and all(isinstance(opener, OpenFolder) for opener in openers)
+
+
+def cluster_options(
+    request: JobRequest, settings: Settings, redis_url: str, attempt: int, shards: int, bounded: bool
+) -> "LiveRoomOptions":
+    """Return the pipeline's options where Beam state keeps state; published values carry the attempt."""
+    from pipelines.options import LiveRoomOptions
+    from transforms.io.dimensions import merchants_of_items
+    from transforms.io.redis_publisher import RedisPublishers
+
+    soon = not bounded or bool(request.speed)
+    return LiveRoomOptions(
+        RedisPublishers(redis_url, settings.namespace, None, attempt),
+        namespace=settings.namespace,
+        timezone=settings.timezone,
+        bounds=time_bounds(settings),
+        order_horizon_ms=settings.order_horizon_ms,
+        merchants=merchants_of_items(dimension_folder(request.sources, request.dims)),
+        shards=shards,
+        recommender=request.recommender,
+        publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,
+        publish_credits_every_s=LIVE_CREDITS_S if soon else REPLAY_PUBLISH_S,
+        publish_model_every_s=LIVE_MODEL_S if soon else REPLAY_MODEL_S,
+        job=None,
+    )
+
+
+def cluster_sources(
+    request: JobRequest, settings: Settings, openers: list[Opener], shards: int
+) -> "list[SourceConfig]":
+    """Return what each reader reads, from its beginning: where to go on stands in the runner's state."""
+    from transforms.io.read import SourceConfig
+
+    return [
+        SourceConfig(
+            opener,
+            settings.currency,
+            time_bounds(settings),
+            (request.from_ms, request.to_ms),
+            request.speed,
+            shards,
+            reader,
+            len(openers),
+        )
+        for reader, opener in enumerate(openers)
+    ]
+
+
+def time_bounds(settings: Settings) -> "TimeBounds":
+    """Return how late events may come."""
+    from transforms.intake import TimeBounds
+
+    return TimeBounds(
+        settings.max_out_of_orderness_ms, settings.allowed_lateness_ms, settings.dedup_horizon_ms
+    )
+
+
+def described(identity: str, request: JobRequest, settings: Settings, attempt: int) -> dict[str, Any]:
+    """Return what a job's figures belong to, as Redis keeps it."""
+    return {
+        "job_id": identity,
+        "currency": settings.currency,
+        "timezone": settings.timezone,
+        "sources": " ".join(request.sources),
+        "epoch": str(attempt),
+    }

@@ -1,0 +1,279 @@
+"""The launcher for Flink: submits a job, looks after it through Flink's REST interface, and ends it.
+
+With checkpoints a bounded job never ends by itself on Flink. It is over once every step has seen and passed
+on the greatest watermark, which Beam sends when nothing can come any more, and each bundle before it has
+been finished, results in Redis included. Then the job is cancelled.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from runners.cluster_job import SHARDS, ClusterJob
+from runners.clusters.flink_rest import FlinkRest, UnreachableError
+from runners.clusters.progress import Tell
+from runners.direct import quiet_beam, root_cause
+from runners.flink_counts import counters, is_past_everything, may_be_past_everything
+from runners.flink_target import FlinkTarget
+from schemas.errors import InterestreamError, JobError, StoreError
+
+if TYPE_CHECKING:
+    from runners.jobs import Stop
+
+_LOG: Final = logging.getLogger(__name__)
+LOOK_EVERY_S: Final = 0.5
+TELL_EVERY_S: Final = 2.0
+SUBMIT_PATIENCE_S: Final = 120.0
+UNREACHABLE_PATIENCE_S: Final = 180.0
+SAVEPOINT_PATIENCE_S: Final = 600.0
+_SETTLE_S: Final = 0.7
+"""Flink gathers metrics twice a second; counters are read until they stay the same for longer than that."""
+_OVER: Final = frozenset({"FINISHED", "CANCELED", "FAILED"})
+_LOST: Final = "LOST"
+LIVE_BUNDLE_MS: Final = 20
+REPLAY_BUNDLE_MS: Final = 200
+
+
+def job_options(job: ClusterJob, target: FlinkTarget, savepoint: str | None) -> list[str]:
+    """Return Beam's options for a job on Flink; what the user gave comes last and counts."""
+    bundle_ms = REPLAY_BUNDLE_MS if job.bounded and not job.request.speed else LIVE_BUNDLE_MS
+    return [
+        "--runner=PortableRunner", "--streaming", f"--job_name={job_name(job)}", *target.options,
+        f"--parallelism={default_parallelism(target.slots())}", f"--max_parallelism={MAX_PARALLELISM}",
+        # Without it checkpoints complete and nothing comes out.
+        "--finish_bundle_before_checkpointing", f"--max_bundle_time_mills={bundle_ms}",
+        f"--checkpointing_interval={job.settings.checkpoint_every_ms}", "--externalized_checkpoints_enabled",
+        "--retain_externalized_checkpoints_on_cancellation", "--state_backend=rocksdb",
+        "--number_of_execution_retries=1000000", "--execution_retry_delay=1000",
+        *([f"--savepoint_path={savepoint}"] if savepoint else []),
+        *job.request.beam_options,
+    ]  # fmt: skip
+
+
+MAX_PARALLELISM: Final = 128
+"""Part of a savepoint: it can be resumed at any parallelism up to this."""
+
+
+def default_parallelism(slots: int) -> int:
+    """Return half the slots, so that a job goes on at once when half of the TaskManagers are lost.
+
+    >>> [default_parallelism(slots) for slots in (1, 2, 4, 64)]
+    [1, 1, 2, 4]
+    """
+    return min(max(slots // 2, 1), SHARDS)
+
+
+def job_name(job: ClusterJob) -> str:
+    """Return the name under which an attempt is found on the cluster."""
+    return f"interestream-{job.id[:12]}-{job.attempt}"
+
+
+@dataclass
+class FlinkRun:
+    """One job on one cluster, from its submission or rediscovery to its end."""
+
+    job: ClusterJob
+    target: FlinkTarget
+    stop: "Stop"
+    tell: Tell
+    counted: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rest(self) -> FlinkRest:
+        """The cluster's REST interface."""
+        return self.target.rest
+
+    def run(self) -> dict[str, int]:
+        """Run the job to its end and return what it counted; raises JobError if it failed."""
+        flink_id = self._running() or self._started()
+        while True:
+            how = self._watched(flink_id)
+            if how != _LOST:
+                break
+            flink_id = self._started()
+        if how == "FAILED":
+            raise JobError(f"The job failed on Flink: {self.rest.root_cause(flink_id)}")
+        return self.counted
+
+    def _running(self) -> str | None:
+        """Return the job's running attempt, if an earlier command left one; end one that is not this job's."""
+        flink_id = self.job.known.get("flink_id")
+        if (
+            flink_id is None
+            or self.job.known.get("rest_url") != self.rest.url
+            or self._state(flink_id) in (*_OVER, _LOST)
+        ):
+            return None
+        if self.job.is_known():
+            self.job.resumed = True
+            self.job.attempt = self.job.known["attempt"]
+            self.tell(f"going on with the job that runs on Flink: {flink_id}")
+            return str(flink_id)
+        self._end(flink_id)
+        return None
+
+    def _started(self) -> str:
+        """Submit the job, from where the last attempt stood if that can be gone on from."""
+        savepoint = self._last_state() if self.job.is_known() else None
+        if savepoint is None:
+            self.job.begin()
+        else:
+            self.job.go_on()
+        self.tell("submitting")
+        flink_id = self._submitted(savepoint)
+        self.job.note(flink_id=flink_id, rest_url=self.rest.url, savepoint=None, from_state=savepoint)
+        return flink_id
+
+    def _last_state(self) -> str | None:
+        known = self.job.known
+        latest = self.target.latest_checkpoint(known["flink_id"]) if known.get("flink_id") else None
+        # An attempt that never came to a checkpoint of its own leaves the state that it began with.
+        return known.get("savepoint") or latest or known.get("from_state")
+
+    def _submitted(self, savepoint: str | None) -> str:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+
+        with quiet_beam():
+            options = PipelineOptions(job_options(self.job, self.target, savepoint))
+            pipeline = beam.Pipeline(options=options)
+            self.job.compose(pipeline)
+            try:
+                result = pipeline.run()
+            except InterestreamError:
+                raise
+            except Exception as error:
+                raise JobError(f"The job could not be submitted: {root_cause(error)}") from error
+        return self._found(job_name(self.job), result)
+
+    def _found(self, name: str, result: Any) -> str:
+        """Wait until Flink knows the job by its name."""
+        deadline = time.monotonic() + SUBMIT_PATIENCE_S
+        while time.monotonic() < deadline:
+            for each in self.rest.jobs():
+                if each["name"] == name:
+                    return str(each["jid"])
+            if result.state in ("FAILED", "CANCELLED"):
+                break
+            time.sleep(LOOK_EVERY_S / 2)
+        said = getattr(result, "_last_error_message", lambda: "")()
+        raise JobError(f"Flink did not take the job: {said or 'see interestream flink logs job-server'}")
+
+    def _watched(self, flink_id: str) -> str:
+        """Look after the job until it is over, and say how it ended."""
+        told, away_since = 0.0, None
+        while True:
+            if self.job.redis.embedded:
+                self._ensure_redis()
+            if self.stop.stopping:
+                self._stop_with_savepoint(flink_id)
+                return "STOPPED"
+            try:
+                state = self._state(flink_id)
+            except UnreachableError as error:
+                away_since = away_since or time.monotonic()
+                self._await_cluster(away_since, error)
+                continue
+            away_since = None
+            if state in (*_OVER, _LOST):
+                return self._over(state)
+            if self.job.bounded and state == "RUNNING" and self._is_done(flink_id):
+                self.job.end()
+                self._end(flink_id)
+                return "DONE"
+            if time.monotonic() - told > TELL_EVERY_S:
+                told = time.monotonic()
+                self._show(flink_id, state)
+            time.sleep(LOOK_EVERY_S)
+
+    def _ensure_redis(self) -> None:
+        try:
+            self.job.redis.ensure()
+        except StoreError as error:
+            _LOG.warning("%s", error)
+
+    def _over(self, state: str) -> str:
+        if state == "FINISHED" and self.job.bounded:
+            self.job.end()
+        if state == "CANCELED":
+            raise JobError("The job was cancelled on Flink. Run the same command again: it goes on.")
+        return state
+
+    def _state(self, flink_id: str) -> str:
+        """Return a job's state; `LOST` where the cluster knows it no more, or not yet again."""
+        for each in self.rest.jobs():
+            if each["jid"] == flink_id:
+                return str(each["state"])
+        return _LOST
+
+    def _await_cluster(self, since: float, error: Exception) -> None:
+        if time.monotonic() - since > UNREACHABLE_PATIENCE_S:
+            raise JobError(
+                f"Flink at {self.rest.url} has been away for {UNREACHABLE_PATIENCE_S:.0f} s ({error}). "
+                "Start it again and run the same command: it goes on."
+            ) from error
+        self.tell("Flink does not answer; starting what is missing")
+        self.target.heal(self.tell)
+        time.sleep(LOOK_EVERY_S)
+
+    def _is_done(self, flink_id: str) -> bool:
+        return self._asked(lambda: self._has_passed_everything(flink_id)) or False
+
+    def _has_passed_everything(self, flink_id: str) -> bool:
+        vertices = self.rest.job(flink_id)["vertices"]
+        if not may_be_past_everything(self.rest, flink_id, vertices):
+            return False
+        if not is_past_everything(self.rest, flink_id, vertices):
+            return False
+        before: dict[str, int] | None = None
+        while before != self.counted or not self.counted:
+            before = dict(self.counted)
+            time.sleep(_SETTLE_S)
+            self.counted = counters(self.rest, flink_id, vertices)
+            if before == {} and not self.counted:
+                break
+        return True
+
+    def _show(self, flink_id: str, state: str) -> None:
+        def show() -> None:
+            vertices = self.rest.job(flink_id)["vertices"]
+            self.counted = counters(self.rest, flink_id, vertices) or self.counted
+
+        self._asked(show)
+        said = f"{self.counted.get('events', 0):,} events"
+        if state == "RESTARTING":
+            said = f"{said}, after {self._asked(lambda: self.rest.root_cause(flink_id))}"
+        self.tell(f"{state.lower()}: {said}")
+
+    def _asked(self, question: "Callable[[], Any]") -> Any:
+        """Return an answer, None where Flink cannot give one now: the next look will tell."""
+        try:
+            return question()
+        except (UnreachableError, JobError) as error:
+            _LOG.info("%s", error)
+            return None
+
+    def _stop_with_savepoint(self, flink_id: str) -> None:
+        self.tell("stopping with a savepoint")
+        self._show(flink_id, "stopping")
+        request = self.rest.stop_with_savepoint(flink_id, self.target.savepoints or "")
+        deadline = time.monotonic() + SAVEPOINT_PATIENCE_S
+        while time.monotonic() < deadline:
+            outcome = self.rest.savepoint(flink_id, request)
+            if outcome["status"]["id"] == "COMPLETED":
+                break
+            time.sleep(LOOK_EVERY_S / 2)
+        location = outcome.get("operation", {}).get("location")
+        if location is None:
+            self._end(flink_id)
+            _LOG.warning("No savepoint was taken; the job goes on from its last checkpoint.")
+        self.job.note(savepoint=location)
+
+    def _end(self, flink_id: str) -> None:
+        """Cancel the job and wait until it is gone."""
+        self.rest.cancel(flink_id)
+        deadline = time.monotonic() + SUBMIT_PATIENCE_S
+        while self._state(flink_id) not in (*_OVER, _LOST) and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S / 2)
