@@ -1,9 +1,50 @@
 """`Publisher`: where results go, as the steps of the pipeline see it; `transforms.io` has the Redis one."""
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Final, Protocol, overload
+
+import numpy as np
+import numpy.typing as npt
 
 _FIELDS_A_WRITE: Final = 500
+
+
+class Packed(Sequence[bytes]):
+    """Many byte strings in one buffer, for kernels; to everyone else a sequence of bytes.
+
+    >>> packed = Packed(np.frombuffer(b"abc", np.uint8), np.array([0, 1, 3]))
+    >>> list(packed), packed[1], list(packed[1:])
+    ([b'a', b'bc'], b'bc', [b'bc'])
+    """
+
+    def __init__(self, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> None:
+        self.data, self.bounds = data.view(), bounds.view()
+        # Read-only always, so that kernels are compiled for one kind of array.
+        self.data.flags.writeable = self.bounds.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Packed": ...
+    def __getitem__(self, at: int | slice) -> "bytes | Packed":
+        if isinstance(at, slice):
+            first, last, _ = at.indices(len(self))
+            return Packed(self.data, self.bounds[first : max(first, last) + 1])
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        place = at % len(self)
+        return self.data[self.bounds[place] : self.bounds[place + 1]].tobytes()
+
+    def __iter__(self) -> Iterator[bytes]:
+        bounds: list[Any] = self.bounds.tolist()
+        if not len(self):
+            return iter(())
+        text = self.data[bounds[0] : bounds[-1]].tobytes()
+        return (text[a - bounds[0] : b - bounds[0]] for a, b in pairwise(bounds))
 
 
 class Publisher(Protocol):
@@ -13,7 +54,10 @@ class Publisher(Protocol):
         """Return the number that this attempt's versions carry."""
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
-        """Write values (version first) to fields of a hash, each unless a newer one stands there."""
+        """Write values (version first) to fields of a hash, each unless a newer one stands there.
+
+        A field is named once a call. `Packed` fields and values are written without a Python step each.
+        """
 
     def set_once(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values that depend only on their field, so that repeating them is harmless."""

@@ -17,8 +17,10 @@ import redis
 from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ResponseError, TimeoutError
 
 from schemas.errors import StoreError
-from schemas.keys import SET_NEWER, progress_key
+from schemas.keys import SET_NEWER, VERSION_BYTES, mark_key, progress_key
 from transforms import checkpoints
+from transforms.io import wire
+from transforms.publish import Packed
 
 _LOG: Final = logging.getLogger(__name__)
 _AWAY: Final = (ConnectionError, TimeoutError, BusyLoadingError)
@@ -69,8 +71,15 @@ class RedisPublisher:
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write each value unless a newer one stands there; see `schemas.keys.SET_NEWER`."""
-        pairs = chain.from_iterable(zip(fields, values, strict=True))
-        self._add(("EVALSHA", self._sha or self._load_script(), 1, key, *pairs), len(fields))
+        if not len(fields):
+            return
+        head: tuple[Any, ...] = ("EVALSHA", self._sha or self._load_script(), 2, key, mark_key(key))
+        if isinstance(fields, Packed) and isinstance(values, Packed):
+            head += wire.extremes(values, VERSION_BYTES)
+            self._take(_with_pairs(head, fields, values), len(fields))
+        else:
+            head += min(values)[:VERSION_BYTES], max(values)[:VERSION_BYTES]
+            self._add((*head, *chain.from_iterable(zip(fields, values, strict=True))), len(fields))
 
     def set_once(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values that depend on their field alone."""
@@ -87,7 +96,10 @@ class RedisPublisher:
         )
 
     def _add(self, command: tuple[Any, ...], fields: int) -> None:
-        self._commands.append(hiredis.pack_command(command))
+        self._take(hiredis.pack_command(command), fields)
+
+    def _take(self, command: bytes, fields: int) -> None:
+        self._commands.append(command)
         self._fields += fields
         if self._fields >= _FLUSH_FIELDS:
             self.flush()
@@ -151,6 +163,12 @@ class RedisPublisher:
             revive()
         except StoreError as still_away:
             _LOG.warning("%s", still_away)
+
+
+def _with_pairs(head: tuple[Any, ...], fields: Packed, values: Packed) -> bytes:
+    """Return a command that ends in packed arguments; its count of arguments is told anew."""
+    _, _, arguments = hiredis.pack_command(head).partition(b"\r\n")
+    return b"*%d\r\n%b%b" % (len(head) + 2 * len(fields), arguments, wire.pairs(fields, values))
 
 
 def _answer(connection: Any) -> Any:

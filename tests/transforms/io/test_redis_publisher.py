@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
@@ -18,11 +19,12 @@ from hypothesis import strategies as st
 from runners.embedded_redis import OpenRedis, open_redis
 from runners.redis_server import find_server
 from schemas.errors import StoreError
-from schemas.keys import SET_NEWER, Version, pack, unpack, window_index_key
+from schemas.keys import SET_NEWER, Version, mark_key, pack, unpack, window_index_key
 from transforms import checkpoints
 from transforms.checkpoints import Checkpoints
 from transforms.io import redis_publisher
 from transforms.io.redis_publisher import RedisPublisher, RedisPublishers, on_lost
+from transforms.publish import Packed
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,55 @@ def test_the_newest_stays_whatever_the_order_of_writes(
     assert held == {field: (version, list(version)) for field, version in newest.items()}
 
 
+def _packed(parts: list[bytes]) -> Packed:
+    return Packed(
+        np.frombuffer(b"".join(parts) + b"after", np.uint8), np.cumsum([0, *map(len, parts)], dtype=np.int64)
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.dictionaries(st.text(max_size=12), st.tuples(_VERSIONS, st.binary(max_size=120)), min_size=1),
+        max_size=5,
+    )
+)
+def test_packed_writes_are_those_of_plain_lists(
+    store: OpenRedis, writes: list[dict[str, tuple[Version, bytes]]]
+) -> None:
+    store.client.flushdb()
+    plain, packed = publisher(store), publisher(store)
+    for write in writes:
+        fields = [field.encode() for field in write]
+        values = [pack(version, body) for version, body in write.values()]
+        plain.set_newer("{plain}", fields, values)
+        packed.set_newer("{packed}", _packed([b"before", *fields])[1:], _packed(values))
+    plain.flush()
+    packed.flush()
+    assert store.client.hgetall("{packed}") == store.client.hgetall("{plain}")
+    assert store.client.get(mark_key("{packed}")) == store.client.get(mark_key("{plain}"))
+
+
+@pytest.mark.parametrize("lost", ["mark", "hash", "neither"])
+def test_an_older_value_is_refused_whatever_was_lost_beside_it(
+    client: redis.Redis, store: OpenRedis, lost: str
+) -> None:
+    """A hash without its mark, as an earlier version of the program or an eviction leaves it, and a mark without."""
+    one, key = publisher(store), "is:{m:e:room:total:-1}"
+    one.set_newer(key, ["a"], [pack(Version(1, 7, 0), ["newest"])])
+    one.flush()
+    if lost != "neither":
+        client.delete(mark_key(key) if lost == "mark" else key)
+    for version in (5, 6, 5):
+        one.set_newer(key, ["a", "b"], [pack(Version(1, version, 0), [version])] * 2)
+        one.flush()
+    held = {field: unpack(value)[1] for field, value in client.hgetall(key).items()}
+    assert held == {b"a": [6] if lost == "hash" else ["newest"], b"b": [6]}
+    one.set_newer(key, ["a"], [pack(Version(1, 8, 0), [8])])
+    one.flush()
+    assert unpack(client.hget(key, "a"))[1] == [8]
+
+
 @pytest.fixture(scope="module")
 def dictionary_order(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     """A server in a locale that orders text as dictionaries do, like most machines' own; built here, if it can be."""
@@ -113,7 +164,8 @@ def test_versions_compare_by_their_bytes_in_any_locale(dictionary_order: redis.R
             for _ in range(2)
         ]
         for version in versions:
-            script(keys=[f"key{number}"], args=["field", pack(version, 0)])
+            value = pack(version, 0)
+            script(keys=[f"key{number}", f"mark{number}"], args=[value[:20], value[:20], "field", value])
         assert unpack(dictionary_order.hget(f"key{number}", "field"))[0] == max(versions)
 
 
