@@ -46,7 +46,6 @@ def job_options(job: ClusterJob, target: FlinkTarget, savepoint: str | None) -> 
         "--finish_bundle_before_checkpointing", f"--max_bundle_time_mills={bundle_ms}",
         f"--checkpointing_interval={job.settings.checkpoint_every_ms}", "--externalized_checkpoints_enabled",
         "--retain_externalized_checkpoints_on_cancellation", "--state_backend=rocksdb",
-        "--number_of_execution_retries=1000000", "--execution_retry_delay=1000",
         *([f"--savepoint_path={savepoint}"] if savepoint else []),
         *job.request.beam_options,
     ]  # fmt: skip
