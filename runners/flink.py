@@ -135,6 +135,7 @@ class FlinkRun:
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
 
+        before = {each["jid"] for each in self.rest.jobs()}
         with quiet_beam():
             options = PipelineOptions(job_options(self.job, self.target, savepoint))
             pipeline = beam.Pipeline(options=options)
@@ -145,14 +146,15 @@ class FlinkRun:
                 raise
             except Exception as error:
                 raise JobError(f"The job could not be submitted: {root_cause(error)}") from error
-        return self._found(job_name(self.job), result)
+        return self._found(before, result)
 
-    def _found(self, name: str, result: Any) -> str:
-        """Wait until Flink knows the job by its name."""
+    def _found(self, before: set[str], result: Any) -> str:
+        """Wait until Flink knows the job by its name; another data directory's may have the same."""
+        name = job_name(self.job)
         deadline = time.monotonic() + SUBMIT_PATIENCE_S
         while time.monotonic() < deadline:
             for each in self.rest.jobs():
-                if each["name"] == name:
+                if each["name"] == name and each["jid"] not in before:
                     return str(each["jid"])
             if result.state in ("FAILED", "CANCELLED"):
                 break
