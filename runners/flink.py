@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 0.5
-TELL_EVERY_S: Final = 2.0
+TELL_EVERY_S: Final = 5.0
 SUBMIT_PATIENCE_S: Final = 120.0
 UNREACHABLE_PATIENCE_S: Final = 180.0
 SAVEPOINT_PATIENCE_S: Final = 600.0
