@@ -16,16 +16,19 @@ _LOG: Final = logging.getLogger(__name__)
 
 @contextmanager
 def telling(console: "Console") -> Iterator[Tell]:
-    """Show the line on a terminal; elsewhere print each new beginning of one, and log the rest."""
+    """Show the line on a terminal; elsewhere print each new beginning of one, and log what else is new."""
     said: set[str] = set()
+    last = ""
 
     def plainly(line: str) -> None:
+        nonlocal last
         head = line.partition(":")[0]
-        if head in said:
-            _LOG.info("%s", line)
-        else:
+        if head not in said:
             said.add(head)
             console.print(line)
+        elif line != last:
+            _LOG.info("%s", line)
+        last = line
 
     if not console.is_terminal:
         yield plainly
