@@ -22,6 +22,7 @@ setup(
     },
     install_requires=[
         "apache-beam==2.77.0",
+        "confluent-kafka>=2.16,<3",
         "great-expectations>=1.24,<2",
         "hiredis>=3",
         "msgspec>=0.21",

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from runners.clusters.records import read_record, write_record
-from runners.composition import Opener, cluster_options, cluster_sources, described, is_bounded
+from runners.composition import cluster_options, cluster_sources, described, is_bounded
 from runners.embedded_redis import OpenRedis
+from runners.job_sources import Opener
 from runners.job_store import CLEAN, RUNNING, JobStore
 from runners.jobs_request import JobRequest
 from runners.settings import Settings

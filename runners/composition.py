@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from runners.job_sources import OpenFolder, OpenRedisStream, dimension_folder
+from runners.job_sources import Opener, dimension_folder
 from runners.jobs_request import JobRequest
 from runners.settings import Settings
 
@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from pipelines.options import LiveRoomOptions
     from transforms.intake import TimeBounds
     from transforms.io.read import SourceConfig
-
-Opener = OpenFolder | OpenRedisStream
 
 LIVE_PUBLISH_S: Final = 0.02
 LIVE_CREDITS_S: Final = 0.25
@@ -22,7 +20,7 @@ REPLAY_MODEL_S: Final = 60.0
 
 def is_bounded(request: JobRequest, openers: list[Opener]) -> bool:
     """Whether all sources end by themselves."""
-    return not request.follow and all(isinstance(opener, OpenFolder) for opener in openers)
+    return not request.follow and not any(opener.is_live for opener in openers)
 
 
 def cluster_options(

@@ -1,5 +1,6 @@
 """From the sources named on the command line to readers that a pipeline can open on any worker."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,9 +9,11 @@ from runners.embedded_redis import without_password
 from schemas.errors import SourceError, UsageError
 from transforms.io.blocks import Place, Reader
 from transforms.io.folder import FolderReader, event_files
+from transforms.io.kafka_url import KafkaTopic, is_kafka_url, parse_kafka_url
 from transforms.io.redis_stream import RedisStreamReader
 from transforms.io.stream_url import split_stream_url
 
+_LOG: Final = logging.getLogger(__name__)
 REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 LIVE_BLOCK_ROWS: Final = 8192
 PACED_BLOCK_ROWS: Final = 2048
@@ -26,6 +29,11 @@ class OpenFolder:
     block_rows: int
     follow: bool
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it never ends by itself."""
+        return self.follow
+
     def __call__(self, places: dict[str, Place]) -> Reader:
         """Open where an earlier reader stopped."""
         return FolderReader(self.paths, places, BLOCK_BYTES, self.block_rows, self.follow)
@@ -38,30 +46,80 @@ class OpenRedisStream:
     url: str
     block_rows: int
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it never ends by itself."""
+        return True
+
     def __call__(self, places: dict[str, Place]) -> Reader:
         """Open after the last entry seen."""
         return RedisStreamReader(self.url, places, self.block_rows)
 
 
+@dataclass(frozen=True)
+class OpenKafka:
+    """Opens one reader's part of the partitions of a Kafka topic."""
+
+    topic: KafkaTopic
+    block_rows: int
+    reader: int = 0
+    readers: int = 1
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it never ends by itself."""
+        return not self.topic.bounded
+
+    def __call__(self, places: dict[str, Place]) -> Reader:
+        """Open at the offsets that an earlier reader came to."""
+        from transforms.io.kafka_stream import KafkaReader
+
+        return KafkaReader(self.topic, places, self.block_rows, reader=self.reader, readers=self.readers)
+
+
+Opener = OpenFolder | OpenRedisStream | OpenKafka
+
+
 def openers(
-    sources: tuple[str, ...], block_rows: int, follow: bool, paced: bool
-) -> list[OpenFolder | OpenRedisStream]:
-    """Return one opener for all files together, and one a stream; checks that they exist and are understood."""
+    sources: tuple[str, ...], block_rows: int, follow: bool, paced: bool, most_readers: int = 1
+) -> list[Opener]:
+    """Return one opener for all files together, one a stream, and up to `most_readers` for a Kafka topic.
+
+    A topic has no more readers than partitions. Checks that sources exist and are understood.
+    """
     streams = [source for source in sources if "://" in source]
     paths = tuple(Path(source).resolve() for source in sources if "://" not in source)
-    found: list[OpenFolder | OpenRedisStream] = []
+    found: list[Opener] = []
     if paths:
         event_files(paths)
         found.append(OpenFolder(paths, min(block_rows, PACED_BLOCK_ROWS) if paced else block_rows, follow))
     for url in streams:
         scheme = url.partition("://")[0]
+        if is_kafka_url(url):
+            found.extend(_kafka_openers(url, block_rows, most_readers))
+            continue
         if scheme not in REDIS_SCHEMES:
             raise UsageError(
-                f"The source {url} is of the kind {scheme!r}; files, folders and redis://…?stream=KEY can be read."
+                f"The source {url} is of the kind {scheme!r}; files, folders, redis://…?stream=KEY and "
+                "kafka://HOST:PORT/TOPIC can be read."
             )
         check_stream(url)
         found.append(OpenRedisStream(url, min(block_rows, LIVE_BLOCK_ROWS)))
     return found
+
+
+def _kafka_openers(url: str, block_rows: int, most_readers: int) -> list[OpenKafka]:
+    """Return a topic's readers; one that is not there yet is waited for, unless its end is to be found now."""
+    from transforms.io.kafka_client import partitions_now
+
+    topic = parse_kafka_url(url)
+    partitions = partitions_now(topic)
+    if not partitions and topic.bounded:
+        raise SourceError(f"There is no topic {topic.topic} at {topic.servers}. Correct the address.")
+    if not partitions:
+        _LOG.warning("There is no topic %s at %s yet; waiting for it.", topic.topic, topic.servers)
+    readers = max(min(partitions, most_readers), 1)
+    return [OpenKafka(topic, block_rows, reader, readers) for reader in range(readers)]
 
 
 def check_stream(url: str) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from runners.embedded_redis import OpenRedis, open_redis
 from runners.job_files import Fingerprint, fingerprint, places_to_go_on
 from runners.job_report import JobReport, report_of
-from runners.job_sources import OpenFolder, OpenRedisStream, dimension_folder, openers
+from runners.job_sources import Opener, OpenFolder, dimension_folder, openers
 from runners.job_store import CLEAN, RUNNING, JobStore
 from runners.jobs_request import JobRequest
 from runners.progress import show_progress
@@ -60,7 +60,7 @@ class _Job:
     store: JobStore
     redis: OpenRedis
     id: str
-    openers: list[OpenFolder | OpenRedisStream]
+    openers: list[Opener]
     checkpoints: Checkpoints
     resumed: bool = False
 
@@ -200,7 +200,7 @@ def _is_complete(job: _Job) -> bool:
     """Whether every file was read to its end before, and none is new."""
     from transforms.io.folder import event_files
 
-    if not job.resumed or job.request.follow or any(isinstance(o, OpenRedisStream) for o in job.openers):
+    if not job.resumed or job.request.follow or not all(isinstance(o, OpenFolder) for o in job.openers):
         return False
     [folder] = [opener for opener in job.openers if isinstance(opener, OpenFolder)]
     [position] = job.checkpoints.position["readers"]
@@ -261,7 +261,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
     from transforms.io.dimensions import merchants_of_items
     from transforms.io.redis_publisher import RedisPublishers
 
-    live = job.request.follow or any(isinstance(opener, OpenRedisStream) for opener in job.openers)
+    live = any(opener.is_live for opener in job.openers)
     options = LiveRoomOptions(
         RedisPublishers(job.redis.url, job.settings.namespace, job.id),
         namespace=job.settings.namespace,

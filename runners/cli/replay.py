@@ -11,6 +11,7 @@ from runners.cli.launching import launch, own_options
 from runners.jobs_request import JobRequest, parse_speed
 from runners.moments import parse_bounds
 from runners.settings import Settings
+from transforms.io.kafka_url import is_kafka_url, up_to_now
 
 EXAMPLE = "interestream replay events/ --currency GBP --timezone Europe/London --from 2010-12-01"
 
@@ -20,7 +21,11 @@ def replay(
     context: typer.Context,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH…", help="Files or folders of events.", show_default=False),
+        typer.Argument(
+            metavar="PATH…",
+            help="Files or folders of events; kafka://HOST:PORT/TOPIC up to its end of now.",
+            show_default=False,
+        ),
     ] = None,
     *,
     settings: Settings,
@@ -39,7 +44,8 @@ def replay(
 
     Options that are none of these go to Beam; paths stand before them.
     """
-    sources, beam_options = split_beam_options(paths or [], own_options(context))
+    named, beam_options = split_beam_options(paths or [], own_options(context))
+    sources = tuple(up_to_now(each) if is_kafka_url(each) else each for each in named)
     from_ms, to_ms = parse_bounds(from_, to, settings.timezone)
     request = JobRequest(
         kind="replay",

@@ -26,12 +26,12 @@ _ARROW: Final = b"\xff\xff\xff\xff"
 _DETAIL_CHARS: Final = 200
 
 
-class _Entry(NamedTuple):
-    """One entry: its id, when the stream took it in (UTC ms), and the one value that holds the event."""
+class Entry(NamedTuple):
+    """One entry: its id, the one value that holds the event, and when the stream took it in (UTC ms)."""
 
     id: str
-    arrived_ms: int
     payload: bytes
+    arrived_ms: int | None = None
 
     @property
     def is_arrow(self) -> bool:
@@ -43,14 +43,24 @@ def blocks_of(partition: str, entries: Sequence[Any]) -> list[Block]:
 
     JSON costs what `decode_jsonl` costs; every entry that it refuses about 20 µs more.
     """
-    read = [_entry(entry_id, fields) for entry_id, fields in entries]
-    runs = [list(run) for _, run in groupby(read, key=lambda entry: entry.is_arrow)]
+    return joined(partition, [_entry(entry_id, fields) for entry_id, fields in entries])
+
+
+def joined(partition: str, entries: Sequence[Entry]) -> list[Block]:
+    """Return entries as blocks, as `blocks_of` does; each block's offset is the id of its last entry."""
+    runs = [list(run) for _, run in groupby(entries, key=lambda entry: entry.is_arrow)]
     return [_arrow_block(partition, run) if run[0].is_arrow else _json_block(partition, run) for run in runs]
 
 
-def _entry(entry_id: bytes, fields: Any) -> _Entry:
+def _entry(entry_id: bytes, fields: Any) -> Entry:
     name = entry_id.decode()
-    return _Entry(name, int(name.partition("-")[0]), _payload(fields))
+    return Entry(name, _payload(fields), int(name.partition("-")[0]))
+
+
+def _arrivals(arrived: list[int | None]) -> list[int] | None:
+    """Return when entries arrived; nothing where the stream does not say of all."""
+    told = [each for each in arrived if each is not None]
+    return told if len(told) == len(arrived) else None
 
 
 def _payload(fields: Sequence[bytes]) -> bytes:
@@ -77,7 +87,7 @@ def _value(name: str, value: bytes) -> Any:
     return text == "true" if name == "holdout" else text
 
 
-def _json_block(partition: str, entries: list[_Entry]) -> Block:
+def _json_block(partition: str, entries: list[Entry]) -> Block:
     """Decode entries as lines. Line ends within one become spaces for that, but stay in its bytes."""
     data = b"\n".join(entry.payload for entry in entries) + b"\n"
     plain = data.count(b"\n") == len(entries)
@@ -87,10 +97,12 @@ def _json_block(partition: str, entries: list[_Entry]) -> Block:
     if decoded.events.num_rows < len(entries):
         refused = refusals_batch(list(_refusals(entries, decoded.lines)))
     whole = Decoded(decoded.events, refused, data, decoded.bounds, decoded.lines)
-    return Block(partition, whole, entries[-1].id, ingested_at_ms=[entry.arrived_ms for entry in entries])
+    return Block(
+        partition, whole, entries[-1].id, ingested_at_ms=_arrivals([entry.arrived_ms for entry in entries])
+    )
 
 
-def _refusals(entries: list[_Entry], good: np.ndarray) -> Iterator[Refusal]:
+def _refusals(entries: list[Entry], good: np.ndarray) -> Iterator[Refusal]:
     """Say of every entry that is no event why, also of one that is blank."""
     for place in np.setdiff1d(np.arange(len(entries)), good).tolist():
         entry = entries[place]
@@ -106,7 +118,7 @@ def _refusals(entries: list[_Entry], good: np.ndarray) -> Iterator[Refusal]:
             )
 
 
-def _arrow_block(partition: str, entries: list[_Entry]) -> Block:
+def _arrow_block(partition: str, entries: list[Entry]) -> Block:
     """Read entries as Arrow IPC streams; one that is damaged is refused as a whole."""
     batches, refused, arrived = [no_events()], [], []
     for entry in entries:
@@ -118,9 +130,9 @@ def _arrow_block(partition: str, entries: list[_Entry]) -> Block:
         batches.extend(held)
         arrived.extend([entry.arrived_ms] * sum(batch.num_rows for batch in held))
     decoded = without_lines(pa.concat_batches(batches), refusals_batch(refused))
-    return Block(partition, decoded, entries[-1].id, ingested_at_ms=arrived)
+    return Block(partition, decoded, entries[-1].id, ingested_at_ms=_arrivals(arrived))
 
 
-def _unreadable(entry: _Entry, error: Exception) -> Refusal:
+def _unreadable(entry: Entry, error: Exception) -> Refusal:
     detail = f"no whole Arrow batch of events: {error}"[:_DETAIL_CHARS]
     return Refusal("unreadable_input", "entry.arrow", detail, entry.payload, ingested_at_ms=entry.arrived_ms)
