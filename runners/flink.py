@@ -187,6 +187,9 @@ class FlinkRun:
             if time.monotonic() - told > TELL_EVERY_S:
                 told = time.monotonic()
                 self._show(flink_id, state)
+                if self.target.lacks_processes():
+                    self.tell("starting again what is missing of the cluster")
+                    self.target.heal(self.tell)
             time.sleep(LOOK_EVERY_S)
 
     def _ensure_redis(self) -> None:

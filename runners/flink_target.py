@@ -54,6 +54,13 @@ class FlinkTarget:
             )
         flink_cluster.up(self.folder, None, cache_home(os.environ), os.environ, tell)
 
+    def lacks_processes(self) -> bool:
+        """Whether a process of our own cluster has died."""
+        if self.folder is None:
+            return False
+        state = ClusterState.read(self.folder)
+        return state.alive().keys() != state.members.keys()
+
     def latest_checkpoint(self, job: str) -> str | None:
         """Return the newest complete checkpoint that a job left on disk, None where there is none to be seen."""
         if self.folder is None:

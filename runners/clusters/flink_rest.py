@@ -1,6 +1,7 @@
 """Flink's REST interface, as far as jobs are looked after through it."""
 
 import json
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -72,12 +73,7 @@ class FlinkRest:
         entries = self.ask(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
         if not entries:
             return "Flink names no cause"
-        lines = [line.strip() for line in entries[0]["stacktrace"].splitlines() if line.strip()]
-        causes = [line for line in lines if line.startswith("Caused by:")]
-        python = [
-            line for line in lines if line.startswith(("schemas.errors.", "RuntimeError:", "ValueError:"))
-        ]
-        return (python or causes or lines)[-1].removeprefix("Caused by: ")
+        return essence(entries[0]["stacktrace"])
 
     def cancel(self, job: str) -> None:
         """Ask for a job's end; its last checkpoint stays."""
@@ -94,6 +90,27 @@ class FlinkRest:
     def savepoint(self, job: str, request: str) -> dict[str, Any]:
         """Return what became of a savepoint: `status.id`, and `operation.location` or `failure-cause`."""
         return dict(self.ask(f"/jobs/{job}/savepoints/{request}"))
+
+
+def essence(stacktrace: str) -> str:
+    """Return the one line of a stack trace that says what went wrong: Python's own where it began there.
+
+    >>> essence("java.lang.RuntimeException: bundle\\nTraceback:\\nschemas.errors.StoreError: away\\n\\tat java.x")
+    'schemas.errors.StoreError: away'
+    >>> essence("java.io.IOException: a\\nCaused by: java.net.ConnectException: b")
+    'java.net.ConnectException: b'
+    """
+    python = _PYTHON_ERROR.findall(stacktrace)
+    if python:
+        return str(python[-1]).strip()
+    lines = [line.strip() for line in stacktrace.splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    return (causes or lines or ["Flink names no cause"])[-1].removeprefix("Caused by: ")
+
+
+_PYTHON_ERROR: Final = re.compile(
+    r"^(?!java|org\.|Caused|io\.)[A-Za-z_][\w.]*(?:Error|Exception|Interrupt): .*", re.MULTILINE
+)
 
 
 def _of_interest(name: str) -> bool:
