@@ -25,6 +25,7 @@ _OUR_OWN: Final = {"enable.idempotence": True, "acks": "all"}
 _TUNED: Final = {
     "client.id": "interestream",
     "linger.ms": 5,
+    "message.max.bytes": 8 << 20,
     "compression.type": "lz4",
     # The Java client's choice, so that other producers put a key onto the same partition.
     "partitioner": "murmur2_random",
