@@ -1,5 +1,6 @@
 """What is installed, reachable and missing, each with the command that mends it."""
 
+import os
 import platform
 import shutil
 import subprocess
@@ -7,14 +8,19 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Literal
 
+from runners.clusters.flink_jars import FLINK_FOLDERS
+from runners.clusters.jar_cache import is_whole
+from runners.clusters.java import find_java
+from runners.clusters.kafka_broker import KAFKA_FOLDERS
+from runners.clusters.places import cache_home
 from runners.embedded_redis import Embedded, open_redis, without_password
+from runners.prism import MODULE, find_prism
 from runners.redis_server import OLDEST_MAJOR, candidates, server_major
 from runners.redis_socket import Answer, ping
 from runners.settings import Settings
-from schemas.errors import InterestreamError
+from schemas.errors import InterestreamError, UsageError
 
 PACKAGES = (
     "apache-beam",
@@ -51,11 +57,12 @@ def diagnose(settings: Settings) -> list[Finding]:
         _redis(settings),
         _data_dir(settings),
         _disk(settings),
-        _program("java", "FlinkRunner", "apt-get install openjdk-17-jre-headless", ["-version"]),
+        _java(),
+        _program("mvn", "fetching Flink and Kafka", "apt-get install maven", ["--version"]),
+        _jars("Flink's jars", FLINK_FOLDERS, "interestream flink up"),
+        _jars("Kafka's jars", KAFKA_FOLDERS, "interestream kafka up"),
         _program("go", "building Prism", "apt-get install golang", ["version"]),
-        _program(
-            "prism", "PrismRunner", "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0", None
-        ),
+        _prism(),
     ]
 
 
@@ -124,16 +131,33 @@ def _disk(settings: Settings) -> Finding:
     )
 
 
-def _program(name: str, needed_for: str, mend: str, version: list[str] | None) -> Finding:
-    found = shutil.which(name) or _go_program(name)
+def _java() -> Finding:
+    try:
+        java = find_java(os.environ)
+    except UsageError as error:
+        return Finding("java", "optional", str(error), "apt-get install openjdk-17-jre-headless")
+    return Finding("java", "ok", f"{java.program} (version {java.major})")
+
+
+def _jars(name: str, folders: tuple[str, ...], mend: str) -> Finding:
+    cache = cache_home(os.environ) / "jars"
+    if all(is_whole(cache / folder) for folder in folders):
+        return Finding(name, "ok", str(cache))
+    return Finding(name, "optional", "not fetched yet", mend)
+
+
+def _prism() -> Finding:
+    found = find_prism(cache_home(os.environ), os.environ)
+    if found:
+        return Finding("prism", "ok", found)
+    return Finding("prism", "optional", "not found; needed for PrismRunner only", f"go install {MODULE}")
+
+
+def _program(name: str, needed_for: str, mend: str, version: list[str]) -> Finding:
+    found = shutil.which(name)
     if not found:
         return Finding(name, "optional", f"not found; needed for {needed_for} only", mend)
-    return Finding(name, "ok", _version(found, version) if version else found)
-
-
-def _go_program(name: str) -> str | None:
-    built = Path.home() / "go" / "bin" / name
-    return str(built) if built.is_file() else None
+    return Finding(name, "ok", _version(found, version))
 
 
 def _version(program: str, arguments: list[str]) -> str:

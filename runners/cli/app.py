@@ -21,6 +21,7 @@ from runners.cli import (
     export,
     flink,
     import_,
+    kafka,
     leaderboard,
     metrics,
     publish,
@@ -56,6 +57,7 @@ app.command("recommend", epilog=f"Example: {recommend.EXAMPLE}")(recommend.recom
 app.command("export", epilog=f"Example: {export.EXAMPLE}")(export.export)
 app.add_typer(deadletters.deadletters, name="deadletters", epilog=f"Example: {deadletters.LIST_EXAMPLE}")
 app.add_typer(flink.flink, name="flink", epilog=f"Example: {flink.UP_EXAMPLE}")
+app.add_typer(kafka.kafka, name="kafka", epilog=f"Example: {kafka.UP_EXAMPLE}")
 app.command("validate", epilog=f"Example: {validate.EXAMPLE}")(validate.validate)
 app.command("doctor", epilog=f"Example: {doctor.EXAMPLE}")(doctor.doctor)
 

@@ -18,6 +18,9 @@ FLINK_VERSION: Final = "1.19.3"
 BEAM_VERSION: Final = "2.70.0"
 JOB_SERVICE_VERSION: Final = "2.65.0"
 
+FLINK_FOLDERS: Final = (f"flink-{FLINK_VERSION}", f"beam-flink-{BEAM_VERSION}-{JOB_SERVICE_VERSION}")
+"""Folders of the jar cache."""
+
 FLINK_ARCHIVE: Final = f"apache-flink-libraries=={FLINK_VERSION}"
 FLINK_SHA256: Final = "4a58e3a1fb7d83340bc96b6c080624c6d792d69fae5d294b96224775204a9c60"
 FLINK_JARS: Final = ("flink-dist-", "log4j-")
@@ -41,10 +44,10 @@ BEAM_HELD: Final = (
 
 def flink_class_path(cache: Path, environment: Mapping[str, str], tell: Tell) -> list[Path]:
     """Return Flink's and Beam's jars in the order in which they are searched; fetches them once, about 250 MB."""
-    flink = cached(cache, f"flink-{FLINK_VERSION}", partial(_fetch_flink, tell=tell))
+    flink = cached(cache, FLINK_FOLDERS[0], partial(_fetch_flink, tell=tell))
     beam = cached(
         cache,
-        f"beam-flink-{BEAM_VERSION}-{JOB_SERVICE_VERSION}",
+        FLINK_FOLDERS[1],
         partial(_fetch_beam, environment=environment, tell=tell),
     )
     # Flink brings its own binding of slf4j; a second one would be taken by chance.

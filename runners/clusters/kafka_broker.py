@@ -23,6 +23,8 @@ from runners.clusters.progress import Tell
 KIND: Final = "kafka"
 BROKER: Final = "broker"
 KAFKA_VERSION: Final = "4.1.0"
+KAFKA_FOLDERS: Final = (f"kafka-{KAFKA_VERSION}",)
+"""Folders of the jar cache."""
 WANTED: Final = (
     Coordinates(f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"),
     Coordinates("org.slf4j:slf4j-simple:1.7.36"),
@@ -47,7 +49,7 @@ def up(folder: Path, cache: Path, environment: Mapping[str, str], tell: Tell) ->
     broker does not come up.
     """
     java = find_java(environment, OLDEST_JAVA)
-    jars = cached(cache, f"kafka-{KAFKA_VERSION}", partial(_fetch, environment=environment, tell=tell))
+    jars = cached(cache, KAFKA_FOLDERS[0], partial(_fetch, environment=environment, tell=tell))
     with changing(folder) as state:
         if not state.alive():
             # The port is part of what clients were told; it is kept where it is free.
