@@ -87,6 +87,9 @@ def flink_settings(folder: Path, shape: FlinkShape, ports: dict[str, int]) -> di
         "cluster.evenly-spread-out-slots": True,
         # Beam's jars are on the class path of the cluster; jobs bring none.
         "classloader.resolve-order": "parent-first",
+        # Metrics are asked for anew only once all have answered, and a killed TaskManager never does: the default
+        # of ten minutes would leave a job without metrics, and its end unnoticed, for that long.
+        "web.timeout": 10_000,
         "metrics.fetcher.update-interval": 500,
         "high-availability.type": "zookeeper",
         "high-availability.cluster-id": "/interestream",
