@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from transforms.intake import Taken
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MANIFEST: Final = "checkpoint.pickle"
 _LENGTHS: Final = struct.Struct("<QQ")
 _LENGTH: Final = struct.Struct("<Q")

@@ -1,8 +1,8 @@
 """`CreditBook`: every user's touches within the window, and what each paid line owes to which of them.
 
 A line is credited as soon as it is seen, and again whenever a late touch or a refund changes it: what it
-gave is taken back, then given anew, so totals never count it twice. A touch keeps about 45 bytes and its
-event id for eight days; a line keeps its own touches' ids until its refunds can no longer come.
+gave is taken back, then given anew, so totals never count it twice. A line keeps its own touches' ids until its
+refunds can no longer come.
 """
 
 from collections.abc import Iterator
@@ -16,17 +16,20 @@ import pyarrow as pa
 from schemas.keys import US
 from schemas.metrics import ATTRIBUTION_COUNTS, DIRECT, MODELS
 from transforms.attribution import kernels
+from transforms.attribution.held_touches import HeldTouches
 from transforms.metrics.partials import partials_batch
 from transforms.pacing import Sweep
 from transforms.state.columns import Columns
 from transforms.state.hashing import hash_text
 from transforms.state.index import HashIndex
+from transforms.state.records import Records
 from transforms.state.texts import Texts
 
 DAY_MS: Final = 86_400_000
 _FORGET_SHARE: Final = 0.25
 _FORGET_LEAST: Final = 50_000
 _SWEEPS_A_WINDOW: Final = 32
+_NEVER_MS: Final = np.iinfo(np.int64).min
 
 Array = npt.NDArray[Any]
 CreditBody = tuple[int, int, int, list[Any], dict[str, list[int]]]
@@ -49,17 +52,14 @@ class CreditBook:
         self._window, self._order_horizon_ms = window, order_horizon_ms
         self._sweep = Sweep(max(window.clicks_ms, window.views_ms) // _SWEEPS_A_WINDOW)
         self._users, self._lines, self._channels = HashIndex(), HashIndex(), HashIndex()
-        self._user = Columns(head=np.int32, line=np.int32)
-        self._touch = Columns(
-            time=np.int64, user=np.int32, previous=np.int32, place=np.uint64, merchant=np.uint64,
-            channel=np.int32, click=np.uint8,
-        )  # fmt: skip
-        self._touch_ids = Texts()
-        self._line = Columns(
-            user=np.int32, next=np.int32, pay_time=np.int64, net=np.int64, micro=np.int64, place=np.uint64,
-            merchant=np.uint64, hash=np.uint64, dirty=np.uint8, booked=np.uint8, unpublished=np.uint8,
+        self._user = Records(last_payment=np.int64, line=np.int32)
+        self._held = HeldTouches(window.clicks_ms, window.views_ms)
+        self._line = Records(
+            pay_time=np.int64, net=np.int64, micro=np.int64, place=np.uint64, merchant=np.uint64, hash=np.uint64,
             booked_time=np.int64, booked_net=np.int64, booked_micro=np.int64, pin_start=np.int64, pin_count=np.int32,
+            user=np.int32, next=np.int32,
         )  # fmt: skip
+        self._mark = Columns(dirty=np.uint8, booked=np.uint8, unpublished=np.uint8)
         self._order_ids, self._item_ids = Texts(), Texts()
         self._pin_channel, self._pin_ids = Columns(channel=np.int32), Texts()
         self._channel_names: list[str] = []
@@ -67,25 +67,24 @@ class CreditBook:
         self._direct = int(self._channels_of(pa.array([f"traffic_source{US}{DIRECT}"]))[0])
 
     def __len__(self) -> int:
-        return len(self._touch)
+        return len(self._held)
 
     def absorb_touches(self, touches: pa.RecordBatch) -> None:
         """Add touches: columns event_id, event_time_ms, user, place, merchant, channel, click."""
         if not touches.num_rows:
             return
-        first = len(self._touch)
-        self._touch.extend(
-            touches.num_rows,
-            time=touches["event_time_ms"].to_numpy(), user=self._users_of(touches["user"].to_numpy()),
-            place=touches["place"].to_numpy(), merchant=touches["merchant"].to_numpy(),
-            channel=self._channels_of(touches["channel"]), click=touches["click"].to_numpy(),
+        users, clicks = self._users_of(touches["user"].to_numpy()), touches["click"].to_numpy()
+        times, places, merchants = (
+            touches[name].to_numpy() for name in ("event_time_ms", "place", "merchant")
+        )
+        self._held.add(
+            touches["event_id"], time=times, place=places, merchant=merchants, user=users,
+            channel=self._channels_of(touches["channel"]), click=clicks,
         )  # fmt: skip
-        self._touch_ids.extend(touches["event_id"])
-        touch, line = self._touch, self._line
-        kernels.link_touches(first, touch["user"], touch["previous"], self._user["head"])
+        line = self._line
         kernels.disturb_lines(
-            first, touch["user"], touch["time"], touch["click"], touch["place"], touch["merchant"], self._user["line"],
-            (line["next"], line["pay_time"], line["place"], line["merchant"], line["dirty"]),
+            users, times, clicks, places, merchants, self._user["line"], self._user["last_payment"],
+            (line["next"], line["pay_time"], line["place"], line["merchant"]), self._mark["dirty"],
             self._window.clicks_ms, self._window.views_ms,
         )  # fmt: skip
 
@@ -93,7 +92,8 @@ class CreditBook:
         known = len(self._users)
         rows = self._users.rows_of(hashes)
         more = len(self._users) - known
-        self._user.extend(more, head=np.full(more, -1), line=np.full(more, -1))
+        self._user.extend(more, last_payment=np.full(more, _NEVER_MS), line=np.full(more, -1))
+        self._held.admit_users(len(self._users))
         return rows
 
     def _channels_of(self, names: pa.Array) -> npt.NDArray[np.int32]:
@@ -113,23 +113,21 @@ class CreditBook:
         users, known = self._users_of(lines["user"].to_numpy()), len(self._lines)
         rows = self._lines.rows_of(lines["line"].to_numpy())
         new = np.flatnonzero(rows >= known)
-        self._line.extend(
-            len(new), user=users[new], next=np.full(len(new), -1), hash=lines["line"].to_numpy()[new]
-        )
+        self._line.extend(len(new), user=users[new], hash=lines["line"].to_numpy()[new])
+        self._mark.extend(len(new))
         self._order_ids.extend(lines["order_id"].take(pa.array(new)))
         self._item_ids.extend(lines["item_id"].take(pa.array(new)))
-        for row, user in zip(rows[new].tolist(), users[new].tolist(), strict=True):
-            self._line["next"][row] = self._user["line"][user]
-            self._user["line"][user] = row
+        kernels.link_lines(known, self._line["user"], self._line["next"], self._user["line"])
         self._update_lines(rows, lines)
 
     def _update_lines(self, rows: npt.NDArray[np.int32], lines: pa.RecordBatch) -> None:
-        line = self._line
+        line, mark = self._line, self._mark
         pay_time = lines["pay_time_ms"].to_numpy()
+        kernels.note_payments(line["user"][rows], pay_time, self._user["last_payment"])
         moved = (line["pay_time"][rows] != pay_time) | (line["place"][rows] != lines["room"].to_numpy())
-        moved |= line["booked"][rows] == 0
-        line["dirty"][rows] = np.maximum(
-            line["dirty"][rows],
+        moved |= mark["booked"][rows] == 0
+        mark["dirty"][rows] = np.maximum(
+            mark["dirty"][rows],
             np.where(moved, kernels.TOUCHES_CHANGED, kernels.AMOUNT_CHANGED).astype(np.uint8),
         )
         line["pay_time"][rows] = pay_time
@@ -143,15 +141,15 @@ class CreditBook:
 
     def settle(self) -> pa.RecordBatch:
         """Credit every changed line anew; return what channels lose and gain, as partial sums of family `a`."""
-        line = self._line
-        dirty = np.flatnonzero(line["dirty"])
-        before = dirty[line["booked"][dirty] == 1]
+        line, mark = self._line, self._mark
+        dirty = np.flatnonzero(mark["dirty"])
+        before = dirty[mark["booked"][dirty] == 1]
         taken = self._book(before, "booked_time", "booked_net", "booked_micro", -1)
-        self._pin(dirty[line["dirty"][dirty] == kernels.TOUCHES_CHANGED])
+        self._pin(dirty[mark["dirty"][dirty] == kernels.TOUCHES_CHANGED])
         for now, booked in (("pay_time", "booked_time"), ("net", "booked_net"), ("micro", "booked_micro")):
             line[booked][dirty] = line[now][dirty]
         given = self._book(dirty, "pay_time", "net", "micro", 1)
-        line["booked"][dirty], line["unpublished"][dirty], line["dirty"][dirty] = 1, 1, kernels.CLEAN
+        mark["booked"][dirty], mark["unpublished"][dirty], mark["dirty"][dirty] = 1, 1, kernels.CLEAN
         return self._partials(np.concatenate([taken, given]))
 
     def _book(self, rows: Array, time: str, net: str, micro: str, sign: int) -> Array:
@@ -166,17 +164,15 @@ class CreditBook:
 
     def _pin(self, rows: Array) -> None:
         """Copy each line's eligible touches beside it, so that they outlive the touches' own window."""
-        line, touch = self._line, self._touch
-        counts = np.empty(len(rows), np.int64)
-        found = kernels.eligible_touches(
-            rows, line["user"], line["pay_time"], line["place"], line["merchant"], self._user["head"],
-            touch["previous"], touch["time"], touch["click"], touch["place"], touch["merchant"],
-            self._touch_ids.data, self._touch_ids.ends, self._window.clicks_ms, self._window.views_ms, counts,
-        )  # fmt: skip
+        if not len(rows):
+            return
+        line = self._line
+        found = self._held.eligible(*(line[name][rows] for name in ("user", "pay_time", "place", "merchant")))
+        counts = np.bincount(found.line, minlength=len(rows))
         line["pin_start"][rows] = len(self._pin_channel) + np.cumsum(counts) - counts
         line["pin_count"][rows] = counts
-        self._pin_channel.extend(len(found), channel=touch["channel"][found])
-        self._pin_ids.extend(self._touch_ids.take(found))
+        self._pin_channel.extend(len(found.line), channel=found.channel)
+        self._pin_ids.extend(found.ids)
 
     def _partials(self, booked: Array) -> pa.RecordBatch:
         names = pa.array(self._channel_names).take(pa.array(booked[:, 1]))
@@ -186,8 +182,8 @@ class CreditBook:
     def take_credits(self) -> Iterator[tuple[str, str, CreditBody]]:
         """Yield (order_id, item_id, the fields of a `CreditRecord`) of every line credited anew since the last call."""
         line = self._line
-        rows = np.flatnonzero(line["unpublished"])
-        line["unpublished"][rows] = 0
+        rows = np.flatnonzero(self._mark["unpublished"])
+        self._mark["unpublished"][rows] = 0
         counts = line["pin_count"][rows].astype(np.int64)
         last, linear = (
             kernels.shares_of(model, line["net"][rows], counts).tolist() for model in range(len(MODELS))
@@ -217,27 +213,18 @@ class CreditBook:
         longest_ms = max(self._window.clicks_ms, self._window.views_ms)
         if not self._sweep.is_due(watermark_ms):
             return
-        self._forget_touches(watermark_ms - longest_ms)
+        self._held.forget(watermark_ms - longest_ms)
         self._forget_lines(watermark_ms - 2 * self._order_horizon_ms)
-
-    def _forget_touches(self, before_ms: int) -> None:
-        old = self._touch["time"] < before_ms
-        if old.sum() < max(_FORGET_LEAST, _FORGET_SHARE * len(old)):
-            return
-        kept = np.flatnonzero(~old)
-        self._touch.keep(kept)
-        self._touch_ids.keep(kept)
-        self._user["head"][:] = -1
-        kernels.link_touches(0, self._touch["user"], self._touch["previous"], self._user["head"])
 
     def _forget_lines(self, before_ms: int) -> None:
         line = self._line
-        old = (line["pay_time"] < before_ms) & (line["unpublished"] == 0)
+        old = (line["pay_time"] < before_ms) & (self._mark["unpublished"] == 0)
         if old.sum() < max(_FORGET_LEAST, _FORGET_SHARE * len(old)):
             return
         kept = np.flatnonzero(~old)
         pins = _ranges(line["pin_start"][kept], line["pin_count"][kept])
         self._line.keep(kept)
+        self._mark.keep(kept)
         self._order_ids.keep(kept)
         self._item_ids.keep(kept)
         self._pin_channel.keep(pins)
@@ -247,12 +234,12 @@ class CreditBook:
         self._lines = HashIndex()
         self._lines.rows_of(line["hash"])
         self._user["line"][:] = -1
-        kernels.link_touches(0, line["user"], line["next"], self._user["line"])
+        kernels.link_lines(0, line["user"], line["next"], self._user["line"])
 
     def _parts(self) -> dict[str, Any]:
         return {
             "users": self._users, "lines": self._lines, "channels": self._channels, "user": self._user,
-            "touch": self._touch, "touch_ids": self._touch_ids, "line": self._line, "order_ids": self._order_ids,
+            "touches": self._held, "line": self._line, "mark": self._mark, "order_ids": self._order_ids,
             "item_ids": self._item_ids, "pin_channel": self._pin_channel, "pin_ids": self._pin_ids,
         }  # fmt: skip
 
@@ -266,7 +253,7 @@ class CreditBook:
         for name, part in self._parts().items():
             part.load(state[name])
         self._channel_names, self._channel_pairs = list(state["channel_names"]), []
-        self._line["unpublished"][:] = self._line["booked"]
+        self._mark["unpublished"][:] = self._mark["booked"]
 
 
 def _ranges(starts: Array, counts: Array) -> npt.NDArray[np.int64]:

@@ -5,8 +5,6 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from transforms.state.texts import is_less
-
 LAST_TOUCH: Final = 0
 LINEAR: Final = 1
 MODELS: Final = 2
@@ -31,18 +29,29 @@ def is_eligible(
 
 
 @njit(cache=True, nogil=True)
-def link_touches(first, users, previous, heads):
-    """Chain new touches to their users, newest first."""
-    for i in range(first, len(users)):
-        previous[i] = heads[users[i]]
-        heads[users[i]] = i
+def link_lines(first, users, following, heads):
+    """Chain new lines to their users, newest first."""
+    for line in range(first, len(users)):
+        following[line] = heads[users[line]]
+        heads[users[line]] = line
 
 
 @njit(cache=True, nogil=True)
-def disturb_lines(first, users, times, clicks, places, merchants, line_heads, lines, clicks_ms, views_ms):
+def note_payments(users, pay_times, latest):
+    """Keep each user's latest payment: no touch after it changes any line."""
+    for i in range(len(users)):
+        latest[users[i]] = max(latest[users[i]], pay_times[i])
+
+
+@njit(cache=True, nogil=True)
+def disturb_lines(
+    users, times, clicks, places, merchants, line_heads, latest, lines, dirty, clicks_ms, views_ms
+):
     """Mark the lines that a new touch changes: those it is eligible for."""
-    line_next, pay_time, line_place, line_merchant, dirty = lines
-    for i in range(first, len(users)):
+    line_next, pay_time, line_place, line_merchant = lines
+    for i in range(len(users)):
+        if times[i] > latest[users[i]]:
+            continue
         at = line_heads[users[i]]
         while at >= 0:
             if is_eligible(
@@ -51,46 +60,6 @@ def disturb_lines(first, users, times, clicks, places, merchants, line_heads, li
             ):  # fmt: skip
                 dirty[at] = TOUCHES_CHANGED
             at = line_next[at]
-
-
-@njit(cache=True, nogil=True)
-def _later(a, b, times, text, ends):
-    """Order touches by time, ties by event id: the higher is the later."""
-    if times[a] != times[b]:
-        return times[a] > times[b]
-    return is_less(text, ends, b, a)
-
-
-@njit(cache=True, nogil=True)
-def eligible_touches(
-    line_rows, line_user, pay_time, line_place, line_merchant,
-    heads, previous, times, clicks, places, merchants, text, ends, clicks_ms, views_ms, counts,
-):  # fmt: skip
-    """Return every line's eligible touches, one line after another, each in order of time."""
-    found = np.empty(1024, np.int64)
-    total = 0
-    for i in range(len(line_rows)):
-        line = line_rows[i]
-        begin = total
-        at = heads[line_user[line]]
-        while at >= 0:
-            if is_eligible(
-                times[at], clicks[at], places[at], merchants[at],
-                pay_time[line], line_place[line], line_merchant[line], clicks_ms, views_ms,
-            ):  # fmt: skip
-                if total == len(found):
-                    bigger = np.empty(2 * total, np.int64)
-                    bigger[:total] = found
-                    found = bigger
-                place = total
-                while place > begin and _later(found[place - 1], at, times, text, ends):
-                    found[place] = found[place - 1]
-                    place -= 1
-                found[place] = at
-                total += 1
-            at = previous[at]
-        counts[i] = total - begin
-    return found[:total]
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -54,11 +54,21 @@ def zeros(length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     size = length * np.dtype(dtype).itemsize
     if _SPILL.directory is None or size < SMALLEST_BYTES or resident_bytes() + size < _SPILL.target_bytes:
         return np.zeros(length, dtype)
-    with tempfile.TemporaryFile(dir=_SPILL.directory) as file:
+    with nameless_file() as file:
         os.ftruncate(file.fileno(), size)
         mapping = mmap.mmap(file.fileno(), size)
-    _SPILL.mappings.add(mapping)
+    watch(mapping)
     return np.frombuffer(mapping, dtype)
+
+
+def nameless_file() -> IO[bytes]:
+    """Open a new file that goes with the process: in the directory configured, else where the system keeps such."""
+    return tempfile.TemporaryFile(dir=_SPILL.directory)
+
+
+def watch(mapping: mmap.mmap) -> None:
+    """Take note of a mapped file whose pages may be dropped from the process at any time."""
+    _SPILL.mappings.add(mapping)
 
 
 def grown(array: npt.NDArray[Any], needed: int) -> npt.NDArray[Any]:

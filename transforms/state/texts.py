@@ -39,6 +39,28 @@ def _gather(ends, data, rows, offsets):
 
 
 @njit(cache=True, nogil=True)
+def bytes_of(data, starts, sizes):
+    """Return slices of a buffer, one after another."""
+    out = np.empty(sizes.sum(), np.uint8)
+    at = 0
+    for i in range(len(starts)):
+        for k in range(sizes[i]):
+            out[at + k] = data[starts[i] + k]
+        at += sizes[i]
+    return out
+
+
+def slices_of(
+    data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+) -> pa.StringArray:
+    """Return slices of a buffer as an Arrow column."""
+    offsets = np.zeros(len(starts) + 1, np.int32)
+    np.cumsum(sizes, out=offsets[1:])
+    text = bytes_of(data, starts, sizes)
+    return pa.StringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(text))
+
+
+@njit(cache=True, nogil=True)
 def is_less(data, ends, left, right):
     """Compare two stored strings by their bytes, which orders UTF-8 as its code points."""
     a = ends[left - 1] if left else 0
@@ -61,6 +83,11 @@ class Texts:
 
     def __len__(self) -> int:
         return self._rows
+
+    @property
+    def size(self) -> int:
+        """How many bytes the strings have."""
+        return self._start(self._rows)
 
     @property
     def data(self) -> npt.NDArray[np.uint8]:
@@ -99,6 +126,17 @@ class Texts:
         kept = self.take(rows)
         self.__init__()  # type: ignore[misc]
         self.extend(kept)
+
+    def clear(self) -> None:
+        """Drop all strings, and keep their memory for the next ones."""
+        self._rows = 0
+
+    @classmethod
+    def of(cls, column: pa.StringArray) -> "Texts":
+        """Return the strings of a column."""
+        texts = cls()
+        texts.extend(column)
+        return texts
 
     def state(self) -> dict[str, Any]:
         """Return the strings for a snapshot."""

@@ -1,7 +1,10 @@
 """The credit book against the definitions: whatever comes late or changes, the last word is the right one."""
 
 import pickle
+import random
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.records import decode_credit
 from transforms.attribution import book as book_module
+from transforms.attribution import held_touches, merging
 from transforms.attribution.book import AttributionWindow, CreditBook
 
 T0 = 1_767_225_600_000
@@ -120,19 +124,33 @@ class Ledger:
             assert {sum(shares) for shares in credits.values()} == {net}
 
 
+@contextmanager
+def sealed_at(touches: int, merge: int = 2) -> Iterator[None]:
+    """Seal stretches of so few touches, and merge so few of them, instead of half a million and eight."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held_touches, "SEAL_ROWS", touches)
+        patch.setattr(held_touches, "MERGE", merge)
+        patch.setattr(merging, "PART_ROWS", touches)
+        yield
+
+
+_SEALS = st.sampled_from([1, 3, 1 << 20])
+
+
 def _ledger() -> Ledger:
     return Ledger(CreditBook(AttributionWindow(), MONTH))
 
 
 @settings(max_examples=100, deadline=None)
-@given(_arrivals(), st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20), max_size=3))
+@given(_arrivals(), st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20), max_size=3), _SEALS)
 def test_whatever_the_order_of_arrival_every_line_ends_with_its_credit(
-    arrivals: tuple[list[Step], list[Line], list[Touch]], settled: set[int], published: set[int]
+    arrivals: tuple[list[Step], list[Line], list[Touch]], settled: set[int], published: set[int], seal: int
 ) -> None:
     steps, lines, touches = arrivals
     ledger = _ledger()
     for number, step in enumerate(steps):
-        ledger.take(step)
+        with sealed_at(seal):
+            ledger.take(step)
         if number in settled:
             ledger.settle()
         if number in published:
@@ -144,21 +162,23 @@ def test_whatever_the_order_of_arrival_every_line_ends_with_its_credit(
 
 
 @settings(max_examples=40, deadline=None)
-@given(_arrivals(), st.integers(0, 20), st.booleans())
+@given(_arrivals(), st.integers(0, 20), st.booleans(), _SEALS)
 def test_a_book_restored_in_the_middle_publishes_all_and_goes_on_the_same(
-    arrivals: tuple[list[Step], list[Line], list[Touch]], stop: int, settled: bool
+    arrivals: tuple[list[Step], list[Line], list[Touch]], stop: int, settled: bool, seal: int
 ) -> None:
     steps, lines, touches = arrivals
     before = _ledger()
     for step in steps[:stop]:
-        before.take(step)
+        with sealed_at(seal):
+            before.take(step)
     if settled:
         before.settle()
     after = _ledger()
     after.totals, after.micro = before.totals, before.micro
     after.book.load(pickle.loads(pickle.dumps(before.book.state())))
     for step in steps[stop:]:
-        after.take(step)
+        with sealed_at(seal):
+            after.take(step)
         after.settle()
     after.settle()
     after.publish()
@@ -220,7 +240,7 @@ def test_a_line_moved_to_another_room_at_the_same_time_is_credited_there() -> No
 def test_refunds_find_their_touches_after_the_touches_themselves_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(book_module, "_FORGET_LEAST", 1)
+    monkeypatch.setattr(held_touches, "FORGET_LEAST", 1)
     touches = [_click(f"e{n}", T0 + n * DAY, f"u{n % 3}", f"c{n % 4}") for n in range(40)]
     lines = [_line(f"o{n}", T0 + n * DAY + 5, f"u{n % 3}") for n in range(40)]
     ledger = _ledger()
@@ -251,7 +271,7 @@ def test_lines_beyond_twice_the_order_horizon_are_forgotten_and_the_rest_goes_on
         ledger.settle()
         ledger.publish()
         ledger.book.forget(T0 + (begin + 5) * DAY)
-    held = len(ledger.book.state()["line"]["net"])
+    held = len(ledger.book.state()["line"]["rows"])
     assert 65 <= held < 100
     late = _click("late", T0 + 97 * DAY, "u1", "c9")
     final = [*lines[:65], *(line._replace(net_minor=31) for line in lines[65:])]
@@ -260,3 +280,45 @@ def test_lines_beyond_twice_the_order_horizon_are_forgotten_and_the_rest_goes_on
     ledger.settle()
     ledger.publish()
     ledger.hold_to(final, [*touches, late])
+
+
+@pytest.mark.parametrize(("seal", "merge"), [(300, 3), (1000, 8), (7, 4)])
+def test_touches_are_found_wherever_they_are_held(seal: int, merge: int) -> None:
+    """Many users, ids of many lengths, in a chain of stretches merged again and again, restored in between."""
+    draw = random.Random(seal)
+    at = lambda: T0 + draw.randrange(8 * DAY)  # noqa: E731
+    place = lambda: draw.choice([None, ("r1", "s1"), ("r1", "s2")])  # noqa: E731
+    user = lambda: f"u{int(60 * draw.random() ** 2)}"  # noqa: E731
+    touches = [
+        Touch("é" * draw.randrange(30) + str(n), draw.choice(["view", "click"]), at(), user(), place(), "i1", f"c{n % 5}")
+        for n in range(3_000)
+    ]  # fmt: skip
+    lines = [_line(f"o{n}", at(), user())._replace(place=place()) for n in range(90)]
+    ledger = _ledger()
+    for number in range(30):
+        with sealed_at(seal, merge):
+            ledger.take(touches[100 * number : 100 * (number + 1)])
+        ledger.take(lines[3 * number : 3 * (number + 1)])
+        ledger.settle()
+        if number % 10 == 5:
+            state = pickle.loads(pickle.dumps(ledger.book.state()))
+            ledger.book = _ledger().book
+            ledger.book.load(state)
+    ledger.publish()
+    ledger.hold_to(lines, touches)
+
+
+def test_stretches_whose_touches_are_all_too_old_are_dropped() -> None:
+    ledger = _ledger()
+    with sealed_at(2, merge=100):
+        for n in range(40):
+            ledger.take([_click(f"a{n}", T0 + n * DAY), _click(f"b{n}", T0 + n * DAY)])
+            ledger.book.forget(T0 + n * DAY)
+    assert len(ledger.book) <= 20
+    late = _line("o", T0 + 39 * DAY)
+    ledger.take([late])
+    ledger.settle()
+    ledger.publish()
+    assert [told for told, *_ in ledger.records["o", "i1"][3]] == [
+        f"{ab}{n}" for n in range(32, 40) for ab in "ab"
+    ]

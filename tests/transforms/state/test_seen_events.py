@@ -1,12 +1,16 @@
 """What was seen against a dictionary: duplicates, conflicts, lateness, and forgetting by the horizon."""
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transforms.state import seen as seen_module
 from transforms.state.hashing import hash_strings
 from transforms.state.seen import ANCIENT, CONFLICT, DUPLICATE, LATE, NEW, TOO_LATE, SeenEvents
 
@@ -26,6 +30,17 @@ def admit(seen: SeenEvents, events: list[Event]) -> list[int]:
     checks = (bodies << np.uint64(24)) | (more & np.uint64(0xFFFFFF))
     hours = np.array([START + hour for _, _, hour, _ in events], np.int64)
     return seen.admit(keys, checks, hours, np.array([late for *_, late in events], np.uint8)).tolist()
+
+
+@contextmanager
+def sealed_at(ids: int) -> Iterator[None]:
+    """Seal groups of so many ids instead of a million."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seen_module, "SEAL_IDS", ids)
+        yield
+
+
+_SEALS = st.sampled_from([1, 4, 1 << 20])
 
 
 @dataclass
@@ -60,29 +75,34 @@ _EVENTS = st.lists(
     st.lists(_EVENTS, max_size=5),
     st.lists(st.integers(0, HORIZON), min_size=5, max_size=5),
     st.integers(0, 5),
+    _SEALS,
 )
 def test_within_the_horizon_every_verdict_is_the_law_s(
-    batches: list[list[Event]], marks: list[int], stop: int
+    batches: list[list[Event]], marks: list[int], stop: int, seal: int
 ) -> None:
     seen, model = SeenEvents(HORIZON), Model()
     for number, (batch, mark) in enumerate(zip(batches, sorted(marks), strict=False)):
         if number == stop:
             state, seen = pickle.loads(pickle.dumps(seen.state())), SeenEvents(HORIZON)
             seen.load(state)
-        assert admit(seen, batch) == [model.admit(event) for event in batch]
+        with sealed_at(seal):
+            assert admit(seen, batch) == [model.admit(event) for event in batch]
         seen.advance(START + mark)
         assert len(seen) == len(model.held)
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(1, 700), min_size=1, max_size=60))
-def test_nothing_within_the_horizon_is_ever_forgotten_and_the_rest_is_in_the_end(rises: list[int]) -> None:
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=60), _SEALS)
+def test_nothing_within_the_horizon_is_ever_forgotten_and_the_rest_is_in_the_end(
+    rises: list[int], seal: int
+) -> None:
     """Two years and more of hours: the stored 16 bits of an hour go round."""
     seen, now, last = SeenEvents(HORIZON), 0, dict[str, int]()
     for number, rise in enumerate(rises):
         now += rise
         fresh = [(f"{number}-{n}", 1, now - n, 0) for n in range(0, HORIZON + 1, 6)]
-        assert set(admit(seen, fresh)) == {NEW}
+        with sealed_at(seal):
+            assert set(admit(seen, fresh)) == {NEW}
         last |= {event_id: hour for event_id, _, hour, _ in fresh}
         seen.advance(START + now)
         kept = [(event_id, 1, hour, 0) for event_id, hour in last.items() if now - hour <= HORIZON]
@@ -91,13 +111,49 @@ def test_nothing_within_the_horizon_is_ever_forgotten_and_the_rest_is_in_the_end
     assert len(seen) == 0
 
 
-def test_a_table_that_grew_many_times_still_knows_every_id() -> None:
+@pytest.mark.parametrize("seal", [100, 2_000, 1 << 20])
+def test_a_table_that_grew_many_times_still_knows_every_id(seal: int) -> None:
+    """At 100 the groups' numbers run out, and what cannot be sealed any more stays in memory."""
     seen = SeenEvents(HORIZON)
     events = [(f"id{n}", 1, n % HORIZON, 0) for n in range(30_000)]
-    for begin in range(0, 30_000, 1111):
-        assert set(admit(seen, events[begin : begin + 1111])) == {NEW}
+    with sealed_at(seal):
+        for begin in range(0, 30_000, 111):
+            assert set(admit(seen, events[begin : begin + 111])) == {NEW}
     assert set(admit(seen, events)) == {DUPLICATE}
+    assert set(admit(seen, [(event_id, 2, hour, late) for event_id, _, hour, late in events])) == {CONFLICT}
     assert len(seen) == 30_000
+
+
+@pytest.mark.parametrize("seal", [1, 1 << 20])
+def test_ids_whose_hashes_agree_in_part_are_told_apart(seal: int) -> None:
+    """The 36 bits kept in memory agree for all of them, and for the last two 64 do."""
+    keys = np.append(
+        (np.arange(1, 300, dtype=np.uint64) << np.uint64(32)) | np.uint64(12345), np.uint64(1 << 32)
+    )
+    keys[-1] |= np.uint64(12345)
+    checks = np.full(len(keys), 1 << 24, np.uint64)
+    checks[-1] += np.uint64(1)
+    hours, none_late = np.full(len(keys), START), np.zeros(len(keys), np.uint8)
+    seen = SeenEvents(HORIZON)
+    with sealed_at(seal):
+        for n in range(0, len(keys), 2):
+            some = slice(n, n + 2)
+            assert set(seen.admit(keys[some], checks[some], hours[some], none_late[some])) == {NEW}
+        assert set(seen.admit(keys, checks, hours, none_late)) == {DUPLICATE}
+        assert set(seen.admit(keys, checks + np.uint64(1 << 24), hours, none_late)) == {CONFLICT}
+
+
+def test_ids_forgotten_free_their_memory_and_may_come_again() -> None:
+    seen = SeenEvents(HORIZON)
+    with sealed_at(64):
+        for hour in range(0, 40 * HORIZON, HORIZON):
+            events = [(f"id{n}", 1, hour, 0) for n in range(100)]
+            assert set(admit(seen, events)) == {NEW}
+            seen.advance(START + hour)
+            seen.advance(START + hour + HORIZON)
+            assert len(seen) == 100
+            seen.advance(START + hour + 2 * HORIZON)
+            assert len(seen) == 0
 
 
 def test_a_watermark_that_jumps_years_forgets_nothing_that_came_with_the_jump() -> None:

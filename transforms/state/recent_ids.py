@@ -1,0 +1,164 @@
+"""`RecentIds`: an exact hash table of event ids and bodies, to which every new event is added.
+
+18 bytes a slot at a load of at most 0.8: a 64-bit hash of the id, 64 check bits (24 more of the id, 40 of the body) and the
+hour of the event's time. The table is cut in parts that grow one at a time, so that growing needs a
+sixteenth of its memory.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from transforms.state.hashing import Hashes
+
+NEW: Final = 0
+DUPLICATE: Final = 1
+CONFLICT: Final = 2
+TOO_LATE: Final = 3
+
+LATE: Final = 1
+"""Behind the watermark by more than the allowed lateness: refused unless it is a duplicate."""
+ANCIENT: Final = 2
+"""Behind the watermark by more than the dedup horizon: refused, since whether it is a duplicate is forgotten."""
+
+PARTS: Final = 16
+LOAD: Final = 0.8
+SMALLEST: Final = 512
+_GROWTH: Final = 1.5
+
+_ID_BITS: Final = np.uint64(0xFFFFFF)
+
+Part = tuple[Hashes, Hashes, npt.NDArray[np.uint16]]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def first_slot(key, size):
+    """Scale the key's low 32 bits to the table's size (Lemire's multiply-shift reduction)."""
+    return np.int64(((np.uint64(key) & np.uint64(0xFFFFFFFF)) * np.uint64(size)) >> np.uint64(32))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def compared(held, check, late):
+    """Return the verdict on an event whose id's hash is held with these check bits; NEW if it is another id's."""
+    if (held & _ID_BITS) != (check & _ID_BITS):
+        return NEW
+    if held != check:
+        return CONFLICT
+    return TOO_LATE if late == ANCIENT else DUPLICATE
+
+
+@njit(cache=True, nogil=True)
+def _admit(table_keys, table_checks, table_hours, part, keys, checks, hours, late, verdicts):
+    size = len(table_keys)
+    added = 0
+    for i in range(len(keys)):
+        key = keys[i]
+        if np.int64(key >> np.uint64(60)) != part or verdicts[i] != NEW:
+            continue
+        slot = first_slot(key, size)
+        verdict = NEW
+        while table_keys[slot] != 0:
+            if table_keys[slot] == key:
+                verdict = compared(table_checks[slot], checks[i], late[i])
+                if verdict != NEW:
+                    break
+            slot += 1
+            if slot == size:
+                slot = 0
+        if verdict == NEW:
+            if late[i]:
+                verdict = TOO_LATE
+            else:
+                table_keys[slot] = key
+                table_checks[slot] = checks[i]
+                table_hours[slot] = np.uint16(hours[i] & 0xFFFF)
+                added += 1
+        verdicts[i] = verdict
+    return added
+
+
+@njit(cache=True, nogil=True)
+def _rehash(old_keys, old_checks, old_hours, keys, checks, hours, now, horizon):
+    """Move what is within the horizon or ahead of `now` into a new table; returns how many.
+
+    Ages are known modulo 65,536 hours: after a jump of years some ids may stay longer, none goes too soon.
+    """
+    size, kept = len(keys), 0
+    for i in range(len(old_keys)):
+        if old_keys[i] == 0:
+            continue
+        age = (now - np.int64(old_hours[i])) & 0xFFFF
+        if horizon < age < 0x8000:
+            continue
+        slot = first_slot(old_keys[i], size)
+        while keys[slot] != 0:
+            slot += 1
+            if slot == size:
+                slot = 0
+        keys[slot] = old_keys[i]
+        checks[slot] = old_checks[i]
+        hours[slot] = old_hours[i]
+        kept += 1
+    return kept
+
+
+def _empty(size: int) -> Part:
+    return np.zeros(size, np.uint64), np.zeros(size, np.uint64), np.zeros(size, np.uint16)
+
+
+class RecentIds:
+    """The table of one shard; `now` and the horizon are hours of event time."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def __len__(self) -> int:
+        return sum(self._used)
+
+    def clear(self) -> None:
+        """Drop all ids and their memory."""
+        self._parts: list[Part] = [_empty(SMALLEST) for _ in range(PARTS)]
+        self._used = [0] * PARTS
+
+    def admit(self, keys: Hashes, checks: Hashes, hours: Any, late: Any, verdicts: Any) -> None:
+        """Judge the events whose verdict is NEW, in order; those that stay so are added, late ones are not."""
+        part_of = (keys >> np.uint64(60)).astype(np.int64)
+        for part, more in enumerate(np.bincount(part_of, minlength=PARTS).tolist()):
+            if more:
+                self._reserve(part, more)
+                self._used[part] += _admit(*self._parts[part], part, keys, checks, hours, late, verdicts)
+
+    def _reserve(self, part: int, more: int) -> None:
+        needed, size = (self._used[part] + more) / LOAD, len(self._parts[part][0])
+        if needed > size:
+            self._resize(part, max(int(needed), int(size * _GROWTH)) + 1, 0, 0xFFFF)
+
+    def _resize(self, part: int, size: int, now: int, horizon: int) -> None:
+        bigger = _empty(size)
+        self._used[part] = _rehash(*self._parts[part], *bigger, now, horizon)
+        self._parts[part] = bigger
+
+    def forget(self, now: int, horizon: int) -> None:
+        """Drop what is older than the horizon, and the memory it took."""
+        for part in range(PARTS):
+            self._resize(part, len(self._parts[part][0]), now, horizon)
+            self._resize(part, max(SMALLEST, int(self._used[part] / LOAD * _GROWTH)), now, horizon)
+
+    def ascending(self) -> Iterator[tuple[Hashes, Hashes]]:
+        """Yield keys and checks of each part, in order of key."""
+        for keys, checks, _ in self._parts:
+            held = np.flatnonzero(keys)
+            order = held[np.argsort(keys[held])]
+            yield keys[order], checks[order]
+
+    def state(self) -> dict[str, Any]:
+        """Return the tables as they are, for a snapshot."""
+        return {"parts": list(self._parts), "used": list(self._used)}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take the content of an earlier `state()`."""
+        self._parts = [tuple(np.array(column) for column in part) for part in state["parts"]]  # type: ignore[misc]
+        self._used = list(state["used"])
