@@ -25,10 +25,16 @@ def up(
     *,
     settings: Settings,
     taskmanagers: Annotated[
-        int | None, typer.Option("--taskmanagers", min=1, max=64, help="How many TaskManagers. [default: 2]")
+        int | None,
+        typer.Option(
+            "--taskmanagers", metavar="N", min=1, max=64, help="How many TaskManagers.", show_default="2"
+        ),
     ] = None,
     slots: Annotated[
-        int | None, typer.Option("--slots", min=1, max=64, help="Slots of each TaskManager. [default: 2]")
+        int | None,
+        typer.Option(
+            "--slots", metavar="N", min=1, max=64, help="Slots of each TaskManager.", show_default="2"
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
