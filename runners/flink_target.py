@@ -14,7 +14,7 @@ from typing import Final
 
 from runners.clusters import flink_cluster, ports
 from runners.clusters.cluster_state import RECORD, ClusterState
-from runners.clusters.flink_config import CHECKPOINTS, SAVEPOINTS
+from runners.clusters.flink_config import CHECKPOINTS, SAVEPOINTS, write_job_configuration
 from runners.clusters.flink_jars import flink_class_path
 from runners.clusters.flink_members import foreign_job_server
 from runners.clusters.flink_rest import FlinkRest
@@ -137,7 +137,7 @@ def _job_server(settings: Settings, master: str, tell: Tell) -> Iterator[FlinkTa
     chosen = ports.choose({"jobs": 0, "artifacts": 0})
     address = master if "://" in master else f"http://{master}"
     member = foreign_job_server(find_java(os.environ).program, jars, folder, address, chosen)
-    folder.mkdir(parents=True, exist_ok=True)
+    write_job_configuration(folder)
     state = ClusterState(folder, ports=chosen)
     try:
         start_missing(state, [member], own_environment(os.environ))

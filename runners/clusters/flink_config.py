@@ -23,6 +23,7 @@ DEFAULT_PORTS: Final = {
 CHECKPOINTS: Final = "checkpoints"
 SAVEPOINTS: Final = "savepoints"
 CONFIGURATION: Final = "conf"
+JOB_CONFIGURATION: Final = "conf-jobs"
 ZOOKEEPER_FILE: Final = "zoo.cfg"
 HEAP_MB: Final = 1024
 """Heap of a TaskManager: the framework's part and the tasks', which hold the log of Beam state in memory."""
@@ -41,6 +42,7 @@ def write_configuration(folder: Path, shape: FlinkShape, ports: dict[str, int]) 
     """Write the files that the processes read, and return their folder."""
     place = folder / CONFIGURATION
     place.mkdir(parents=True, exist_ok=True)
+    write_job_configuration(folder)
     for name in (CHECKPOINTS, SAVEPOINTS, "ha", "zookeeper", "tmp"):
         (folder / name).mkdir(exist_ok=True)
     settings = flink_settings(folder, shape, ports)
@@ -48,6 +50,18 @@ def write_configuration(folder: Path, shape: FlinkShape, ports: dict[str, int]) 
     (place / "config.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (place / ZOOKEEPER_FILE).write_text(zookeeper_settings(folder, ports), encoding="utf-8")
     (place / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
+    return place
+
+
+def write_job_configuration(folder: Path) -> Path:
+    """Write what every job's graph is built with, and return its folder.
+
+    Without a name of its own an operator's state is found again by a hash that includes what it is chained to,
+    and what can be chained depends on the parallelism: chained, no savepoint would fit another parallelism.
+    """
+    place = folder / JOB_CONFIGURATION
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "config.yaml").write_text("pipeline.operator-chaining.enabled: false\n", encoding="utf-8")
     return place
 
 

@@ -10,6 +10,7 @@ import runners
 from runners.clusters.flink_config import (
     CONFIGURATION,
     HEAP_MB,
+    JOB_CONFIGURATION,
     ZOOKEEPER_FILE,
     FlinkShape,
     taskmanager_options,
@@ -104,7 +105,7 @@ def job_server_options(folder: Path, master: str, ports: dict[str, int]) -> list
     return [
         "--flink-master", master, "--job-host", HOST, "--job-port", str(ports["jobs"]),
         "--artifact-port", str(ports["artifacts"]), "--expansion-port", "-1",
-        "--artifacts-dir", str(folder / "artifacts"),
+        "--artifacts-dir", str(folder / "artifacts"), "--flink-conf-dir", str(folder / JOB_CONFIGURATION),
     ]  # fmt: skip
 
 

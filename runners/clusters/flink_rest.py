@@ -70,10 +70,9 @@ class FlinkRest:
 
     def root_cause(self, job: str) -> str:
         """Return what ended a job, in a line."""
-        entries = self.ask(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
-        if not entries:
-            return "Flink names no cause"
-        return essence(entries[0]["stacktrace"])
+        said = self.ask(f"/jobs/{job}/exceptions")
+        entries = said.get("exceptionHistory", {}).get("entries", [])
+        return essence(entries[0]["stacktrace"] if entries else said.get("root-exception") or "")
 
     def cancel(self, job: str) -> None:
         """Ask for a job's end; its last checkpoint stays."""
