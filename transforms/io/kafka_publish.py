@@ -38,21 +38,26 @@ _TUNED: Final = {
 class _Keyed(msgspec.Struct):
     user_id: str | None = None
     room_id: str | None = None
+    event_id: str | None = None
 
 
 _DECODER: Final = msgspec.json.Decoder(_Keyed)
 
 
 def key_of(line: bytes, field: str) -> bytes | None:
-    """Return the key of an event, None where it has none or is no event.
+    """Return the key of an event: the field asked for, else another id, so that the same event has the same key.
 
-    >>> key_of(b'{"user_id":"u1","room_id":"r2"}', "room_id"), key_of(b"no event", "user_id")
-    (b'r2', None)
+    None for what is no event, which goes to any partition.
+
+    >>> key_of(b'{"user_id":"u1","room_id":"r2"}', "room_id"), key_of(b'{"event_id":"e3"}', "user_id")
+    (b'r2', b'e3')
     """
     try:
-        found: str | None = getattr(_DECODER.decode(line), field)
+        ids = _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+    asked: str | None = getattr(ids, field)
+    found = asked or ids.room_id or ids.event_id
     return found.encode() if found else None
 
 
