@@ -15,6 +15,7 @@ import typer
 
 from runners.cli import (
     attribution,
+    certify,
     deadletters,
     demo,
     doctor,
@@ -55,6 +56,7 @@ app.command("attribution", epilog=f"Example: {attribution.EXAMPLE}")(attribution
 app.command("leaderboard", epilog=f"Example: {leaderboard.EXAMPLE}")(leaderboard.leaderboard)
 app.command("recommend", epilog=f"Example: {recommend.EXAMPLE}")(recommend.recommend)
 app.command("export", epilog=f"Example: {export.EXAMPLE}")(export.export)
+app.command("certify", epilog=f"Example: {certify.EXAMPLE}")(certify.certify)
 app.add_typer(deadletters.deadletters, name="deadletters", epilog=f"Example: {deadletters.LIST_EXAMPLE}")
 app.add_typer(flink.flink, name="flink", epilog=f"Example: {flink.UP_EXAMPLE}")
 app.add_typer(kafka.kafka, name="kafka", epilog=f"Example: {kafka.UP_EXAMPLE}")
