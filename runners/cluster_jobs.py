@@ -30,7 +30,8 @@ def run_elsewhere(
     """Run a job where state is the runner's to keep; raises InterestreamError."""
     from runners.jobs import stopping_on_signals
 
-    opened = openers(request.sources, settings.batch_rows, request.follow, request.speed is not None)
+    paced, readers = request.speed is not None, settings.source_parallelism
+    opened = openers(request.sources, settings.batch_rows, request.follow, paced, readers)
     job = ClusterJob(request, settings, redis, identity, opened)
     if job.is_complete():
         return JobReport(resumed=True, nothing_to_do=True)

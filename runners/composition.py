@@ -29,11 +29,12 @@ def cluster_options(
     """Return the pipeline's options where Beam state keeps state; published values carry the attempt."""
     from pipelines.options import LiveRoomOptions
     from transforms.io.dimensions import merchants_of_items
+    from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
     soon = not bounded or bool(request.speed)
     return LiveRoomOptions(
-        RedisPublishers(redis_url, settings.namespace, None, attempt),
+        with_sink(RedisPublishers(redis_url, settings.namespace, None, attempt), settings.sink),
         namespace=settings.namespace,
         timezone=settings.timezone,
         bounds=time_bounds(settings),

@@ -68,6 +68,10 @@ class _Job:
 def run_job(request: JobRequest, settings: Settings, console: "Console") -> JobReport:
     """Run a job to its end (files) or until it is told to stop (streams); raises InterestreamError."""
     with _alone(settings.data_dir), open_redis(settings.redis, settings.data_dir) as redis:
+        if settings.sink:
+            from transforms.io.kafka_sink import prepare_sink
+
+            prepare_sink(settings.sink)
         if request.runner != "DirectRunner":
             from runners.cluster_jobs import run_elsewhere
 
@@ -259,11 +263,12 @@ def _compose(job: _Job, pipeline: Any) -> None:
     from pipelines.live_room import build_live_room
     from pipelines.options import LiveRoomOptions
     from transforms.io.dimensions import merchants_of_items
+    from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
     live = any(opener.is_live for opener in job.openers)
     options = LiveRoomOptions(
-        RedisPublishers(job.redis.url, job.settings.namespace, job.id),
+        with_sink(RedisPublishers(job.redis.url, job.settings.namespace, job.id), job.settings.sink),
         namespace=job.settings.namespace,
         timezone=job.settings.timezone,
         bounds=_bounds(job.settings),

@@ -38,6 +38,8 @@ class Settings:
     checkpoint_every_ms: int = 10_000
     attribution_window: str = "click_7d_view_1d"
     batch_rows: int = 65_536
+    source_parallelism: int = 2
+    sink: str | None = None
 
 
 class _Given(NamedTuple):
@@ -130,11 +132,18 @@ def _pause(value: object) -> int:
     return milliseconds
 
 
-def _rows(value: object) -> int:
+def _count(value: object) -> int:
     text = str(value)
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
-        raise UsageError(f"a whole number of rows above 0 is needed; it is {value!r}")
+        raise UsageError(f"a whole number above 0 is needed; it is {value!r}")
     return int(text)
+
+
+def _sink(value: object) -> str:
+    from transforms.io.kafka_url import split_kafka_url
+
+    split_kafka_url(_text(value))
+    return str(value)
 
 
 def _currency(value: object) -> str:
@@ -180,5 +189,7 @@ _PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
     "order_horizon_ms": _duration,
     "checkpoint_every_ms": _pause,
     "attribution_window": _attribution_window,
-    "batch_rows": _rows,
+    "batch_rows": _count,
+    "source_parallelism": _count,
+    "sink": _sink,
 }

@@ -45,7 +45,13 @@ SETTINGS: Final = {
     "attribution_window": _TIME.option(
         str, "--attribution-window", "NAME", "Which touches count.", "click_7d_view_1d"
     ),
+    "sink": _WHERE.option(
+        str, "--sink", "URL", "kafka://HOST:PORT[/PREFIX]: changed metrics and dead letters as messages, too."
+    ),
     "batch_rows": _LOAD.option(str, "--batch-rows", "N", "Rows of an Arrow batch.", "65536"),
+    "source_parallelism": _LOAD.option(
+        str, "--source-parallelism", "N", "At most so many readers of a Kafka topic on a cluster.", "2"
+    ),
     "checkpoint_every": _LOAD.option(
         str, "--checkpoint-every", "DURATION", "How often state is saved.", "10s"
     ),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, OffsetSpec, ResourceType
 from confluent_kafka.cimpl import NewTopic
 from killing import wait_until
 
@@ -54,6 +54,19 @@ class Broker:
         places = [TopicPartition(name, number, offset) for number, offset in ends.items()]
         for done in self.admin.delete_records(places).values():
             done.result()
+
+    def end(self, name: str, number: int) -> int:
+        """Return the offset after a partition's last message."""
+        asked = self.admin.list_offsets({TopicPartition(name, number): OffsetSpec.latest()})
+        [found] = asked.values()
+        offset: int = found.result().offset
+        return offset
+
+    def setting(self, name: str, setting: str) -> str:
+        """Return a topic's own setting."""
+        [asked] = self.admin.describe_configs([ConfigResource(ResourceType.TOPIC, name)]).values()
+        value: str = asked.result()[setting].value
+        return value
 
     def put(self, name: str, lines: Sequence[bytes], partition: int | None = None, **properties: str) -> None:
         """Put messages onto one partition, or in turn onto all."""
