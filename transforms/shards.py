@@ -7,6 +7,7 @@ checkpoint instead (`transforms.checkpoints`), and Beam's bag stays empty.
 """
 
 import pickle
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Final, Protocol
@@ -17,6 +18,7 @@ from apache_beam.coders import BytesCoder, VarIntCoder
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 
+from schemas.errors import StateError
 from transforms import checkpoints
 from transforms.aside import Aside
 from transforms.pieces import Keyed, Piece, PieceCoder
@@ -25,6 +27,8 @@ Output = tuple[str, Keyed]
 """A named output and what goes there."""
 
 COMPACT_AFTER_BYTES: Final = 64 << 20
+_ENTRY: Final = struct.Struct("<cH")
+"""What stands before an entry of the log: its kind, and the format of state that it was written in."""
 _PIECE: Final = b"p"
 _SNAPSHOT: Final = b"s"
 _CODER: Final = PieceCoder()
@@ -123,19 +127,25 @@ class _ShardDoFn(beam.DoFn):
 
     def _replay(self, held: _Held, entry: bytes) -> None:
         held.logged_bytes += len(entry)
-        if entry[:1] == _SNAPSHOT:
-            held.shard.load(pickle.loads(entry[1:]))
+        kind, written = _ENTRY.unpack_from(entry)
+        if written != checkpoints.FORMAT:
+            raise StateError(
+                f"The saved state of step {self._name} has format {written}, this version reads {checkpoints.FORMAT}. "
+                "Go on with the version that wrote it, or run again with --fresh to start over."
+            )
+        if kind == _SNAPSHOT:
+            held.shard.load(pickle.loads(entry[_ENTRY.size :]))
         else:
-            for _ in held.shard.absorb(_CODER.decode(entry[1:])):
+            for _ in held.shard.absorb(_CODER.decode(entry[_ENTRY.size :])):
                 pass
 
     def _log(self, held: _Held, piece: Piece, before: int, log: Any, version: Any) -> None:
         """Write the piece down; the version names all pieces so far, so that no other history has the same."""
         encoded = _CODER.encode(piece)
-        entry = _PIECE + encoded
+        entry = _ENTRY.pack(_PIECE, checkpoints.FORMAT) + encoded
         held.logged_bytes += len(entry)
         if held.logged_bytes > COMPACT_AFTER_BYTES:
-            entry = _SNAPSHOT + pickle.dumps(held.shard.state(), protocol=5)
+            entry = _ENTRY.pack(_SNAPSHOT, checkpoints.FORMAT) + pickle.dumps(held.shard.state(), protocol=5)
             held.logged_bytes = 0
             log.clear()
         log.add(entry)

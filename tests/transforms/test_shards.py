@@ -1,5 +1,6 @@
 """Keyed state that outlives the worker: rebuilt from the log, whatever worker goes on, whatever attempt failed."""
 
+import pickle
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from counting_shard import PUBLISHED, CountingShard, numbers_of, piece_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms import shards
-from transforms.pieces import Keyed
+from schemas.errors import StateError
+from transforms import checkpoints, shards
+from transforms.pieces import Keyed, PieceCoder
 from transforms.shards import Sharded, _ShardDoFn
 
 
@@ -126,6 +128,29 @@ def test_the_log_is_compacted_before_it_grows_without_end(monkeypatch: pytest.Mo
         most = max(most, sum(map(len, cells.entries)))
     assert most < 25_000
     assert fed(worker(), 0, [], cells) == expected(0, list(range(200)))
+
+
+@pytest.mark.parametrize("compact_after", [1, 1 << 30], ids=["snapshot", "log of pieces"])
+def test_state_of_another_format_is_refused_and_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, compact_after: int
+) -> None:
+    monkeypatch.setattr(shards, "COMPACT_AFTER_BYTES", compact_after)
+    cells, written = Cells(), checkpoints.FORMAT
+    fed(worker(), 0, [1], cells)
+    before = cells.copy()
+    monkeypatch.setattr(checkpoints, "FORMAT", written + 1)
+    fn = worker()
+    for _ in range(2):
+        with pytest.raises(StateError, match=rf"step Count has format {written},.*--fresh"):
+            fed(fn, 0, [2], cells)
+    assert cells == before
+
+
+def test_state_from_before_formats_were_written_is_refused() -> None:
+    snapshot = pickle.dumps(CountingShard(0).state(), protocol=5)
+    for entry in (b"s" + snapshot, b"p" + PieceCoder().encode(piece_of([1]))):
+        with pytest.raises(StateError):
+            fed(worker(), 0, [2], Cells([entry], 7))
 
 
 _PIECES = [(key, [10 * key + number]) for number in range(5) for key in range(3)]
