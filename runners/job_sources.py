@@ -17,7 +17,7 @@ _LOG: Final = logging.getLogger(__name__)
 REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 LIVE_BLOCK_ROWS: Final = 8192
 PACED_BLOCK_ROWS: Final = 2048
-BLOCK_BYTES: Final = 4 << 20
+BLOCK_BYTES: Final = 8 << 20
 REACH_S: Final = 5.0
 
 
