@@ -85,6 +85,8 @@ def test_settings_and_their_defaults() -> None:
     actual = {name: getattr(Settings(), name) for name in Settings.__dataclass_fields__}
     assert described.pop("redis") == "none: an embedded one"
     assert actual.pop("redis") is None
+    assert described.pop("sink") == "none"
+    assert actual.pop("sink") is None
     assert described == {
         name: value if name.endswith("_ms") else str(value) for name, value in actual.items()
     }
