@@ -12,11 +12,13 @@ seldom copies. Hash tables are not kept here: they are read and written all over
 [0, 0, 0]
 """
 
+import ctypes
 import mmap
 import os
 import sys
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -26,7 +28,7 @@ import numpy.typing as npt
 SMALLEST_BYTES: Final = 1 << 20
 _GROWTH: Final = 4
 _PAGE: Final = mmap.PAGESIZE
-_WORTHWHILE_BYTES: Final = 96 << 20
+_WORTHWHILE_BYTES: Final = 48 << 20
 """How much must have come back since the last time before pages are dropped again: they are hot."""
 
 
@@ -94,14 +96,23 @@ def resident_bytes() -> int:
 
 
 def relieve() -> bool:
-    """Drop the pages of spilled arrays from the process if it is past its target; returns whether it did."""
-    if not _SPILL.mappings or resident_bytes() <= max(
-        _SPILL.target_bytes, _SPILL.least_bytes + _WORTHWHILE_BYTES
-    ):
+    """Give back what memory can be spared if the process is past its target; returns whether it did.
+
+    That is the pages of spilled arrays, and what was freed but kept by the allocator for later; some 30 ms.
+    """
+    if _SPILL.directory is None:
+        return False
+    if resident_bytes() <= max(_SPILL.target_bytes, _SPILL.least_bytes + _WORTHWHILE_BYTES):
         return False
     release()
+    _trim_heap()
     _SPILL.least_bytes = resident_bytes()
     return True
+
+
+def _trim_heap() -> None:
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def release() -> None:
