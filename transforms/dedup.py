@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
 from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
+from transforms.event_view import EventView
 from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
 from transforms.metrics.partials import event_partials, touch_partials
 from transforms.orders.events import order_events
@@ -87,13 +88,13 @@ class DedupShard:
 
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
-        merchants = self._routes.merchants
-        touches = touches_of(events, merchants)
-        batches = [order_events(events, merchants), touches, event_partials(events), touch_partials(touches)]
+        merchants, view = self._routes.merchants, EventView(events)
+        touches = touches_of(view, merchants)
+        batches = [order_events(view, merchants), touches, event_partials(view), touch_partials(touches)]
         keys = ["order_id", "user", "id", "id"]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
-            yield "learn", (0, Piece(progress, (interactions_of(events),), urgent))
+            yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))
 
     def _refusals(self, events: pa.RecordBatch, verdicts: np.ndarray, progress: Progress) -> Iterator[Output]:
         for verdict, (reason, rule, detail) in _REASONS.items():

@@ -18,6 +18,8 @@ class Packed(Sequence[bytes]):
     ([b'a', b'bc'], b'bc', [b'bc'])
     """
 
+    __slots__ = ("bounds", "data")
+
     def __init__(self, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> None:
         self.data, self.bounds = data.view(), bounds.view()
         # Read-only always, so that kernels are compiled for one kind of array.
@@ -26,6 +28,12 @@ class Packed(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
+    def part(self, first: int, last: int) -> "Packed":
+        """Return some of them in a row, without a copy; 0 <= first <= last <= length."""
+        part = Packed.__new__(Packed)
+        part.data, part.bounds = self.data, self.bounds[first : last + 1]
+        return part
+
     @overload
     def __getitem__(self, at: int) -> bytes: ...
     @overload
@@ -33,10 +41,8 @@ class Packed(Sequence[bytes]):
     def __getitem__(self, at: int | slice) -> "bytes | Packed":
         if isinstance(at, slice):
             first, last, _ = at.indices(len(self))
-            return Packed(self.data, self.bounds[first : max(first, last) + 1])
-        if not -len(self) <= at < len(self):
-            raise IndexError(at)
-        place = at % len(self)
+            return self.part(first, max(first, last))
+        place = range(len(self))[at]
         return self.data[self.bounds[place] : self.bounds[place + 1]].tobytes()
 
     def __iter__(self) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from schemas.keys import VERSION_BYTES, model_key, recommender_key
 from transforms.attribution.book import AttributionWindow
 from transforms.attribution.shard import AttributionShard
 from transforms.dedup import DedupShard, Routes
+from transforms.event_view import EventView
 from transforms.intake import Intake, TimeBounds
 from transforms.metrics.shard import CellShard
 from transforms.orders.shard import OrderShard
@@ -171,7 +172,7 @@ def model_of(learner: LearnerShard) -> str:
 
 def interactions(rows: list[Row], watermark_ms: int, urgent: int = 0) -> Piece:
     batch = pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA)
-    return Piece(Progress(0, 1, 1, watermark_ms), (interactions_of(batch),), urgent)
+    return Piece(Progress(0, 1, 1, watermark_ms), (interactions_of(EventView(batch)),), urgent)
 
 
 def _click(number: int, time_ms: int, user: str, item: str) -> Row:

@@ -2,7 +2,7 @@
 
 >>> from schemas.events import EVENT_SCHEMA
 >>> row = {"event_id": "e", "event_type": "click", "event_time": 5, "user_id": "u", "item_id": "i", "coupon_id": "c"}
->>> touches = touches_of(pa.RecordBatch.from_pylist([row], schema=EVENT_SCHEMA), {})
+>>> touches = touches_of(EventView(pa.RecordBatch.from_pylist([row], schema=EVENT_SCHEMA)), {})
 >>> touches["channel"].to_pylist(), touches["click"].to_pylist()
 (['coupon\\x1fc'], [1])
 """
@@ -11,81 +11,70 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.keys import US
 from schemas.metrics import CHANNELS, NO_ID
+from transforms import event_kernels as kernels
+from transforms.event_view import EventView, Rows
 from transforms.state.hashing import Hashes, hash_text
 
 CHANNEL_COLUMNS: Final = {"coupon": "coupon_id", "ad_plan": "ad_plan_id", "campaign": "campaign_id"} | {
     "traffic_source": "traffic_source"
 }
-_TOUCH_COLUMNS: Final = [
-    "event_id", "event_type", "event_time", "user_id", "room_id", "session_id", "item_id", *CHANNEL_COLUMNS.values(),
-]  # fmt: skip
+_COLUMNS: Final = [CHANNEL_COLUMNS[channel] for channel in CHANNELS]
+_PREFIXES: Final = [f"traffic_source{US}{NO_ID}", *(f"{channel}{US}" for channel in CHANNELS)]
 _MERCHANT_SEED: Final = 3
-_ITEM_SEED: Final = 4
+_ITEM_SALT: Final = np.uint64(0xBF58476D1CE4E5B9)
+"""Tells an item that is its own merchant from a merchant of the same name."""
 _SESSION_WEIGHT: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-def touches_of(events: pa.RecordBatch, merchants: Mapping[str, str]) -> pa.RecordBatch:
+def touches_of(events: EventView, merchants: Mapping[str, str]) -> pa.RecordBatch:
     """Return the views and clicks of known users as touches; ghost exposures are none.
 
     `merchants` maps an item to its merchant; an item it lacks is its own merchant, since only the same item
     is then known to be of the same one.
     """
-    rows = events.select(_TOUCH_COLUMNS).filter(is_touch(events))
-    return pa.record_batch(
-        {
-            "event_id": rows["event_id"],
-            "event_time_ms": rows["event_time"].view(pa.int64()),
-            "user": hash_text(rows["user_id"]),
-            "place": places(rows),
-            "merchant": merchant_hashes(rows["item_id"], merchants),
-            "channel": channels(rows),
-            "click": pc.equal(rows["event_type"], "click").cast(pa.uint8()),
-        }
-    )
+    rows = np.flatnonzero(_is_touch(events))
+    columns = {
+        "event_id": events.events["event_id"].take(pa.array(rows)),
+        "event_time_ms": pa.array(events.times_ms[rows]),
+        "user": pa.array(events.hashes("user_id")[rows]),
+        "place": pa.array(places(events.hashes("room_id")[rows], events.hashes("session_id")[rows])),
+        "merchant": pa.array(merchant_hashes(events, rows, merchants)),
+        "channel": channels(events, rows),
+        "click": pa.array((events.kinds[rows] == kernels.CLICK).view(np.uint8)),
+    }
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def is_touch(events: pa.RecordBatch) -> pa.BooleanArray:
-    """Return where events are views (ghost exposures excluded) or clicks of a known user."""
-    kinds = events["event_type"]
-    seen = pc.and_(pc.equal(kinds, "view"), pc.invert(events["holdout"].fill_null(False)))
-    return pc.and_(pc.or_(seen, pc.equal(kinds, "click")), events["user_id"].is_valid())
+def _is_touch(events: EventView) -> np.ndarray:
+    kinds = events.kinds
+    shown = (kinds == kernels.ENTRY) | (kinds == kernels.IMPRESSION) | (kinds == kernels.CLICK)
+    return shown & (events.hashes("user_id") != 0)
 
 
-def places(events: pa.RecordBatch) -> Hashes:
-    """Hash the room within its session; 0 outside live rooms."""
-    rooms = hash_text(events["room_id"])
-    both = rooms ^ (hash_text(events["session_id"]) * _SESSION_WEIGHT)
+def places(rooms: Hashes, sessions: Hashes) -> Hashes:
+    """Hash the room within its session, each given as its hash; 0 outside live rooms."""
+    both = rooms ^ (sessions * _SESSION_WEIGHT)
     return np.where(rooms == 0, np.uint64(0), np.where(both == 0, np.uint64(1), both))
 
 
-def merchant_hashes(items: pa.StringArray, merchants: Mapping[str, str]) -> Hashes:
-    """Hash each item's merchant, or the item where its merchant is not known; 0 where there is no item."""
-    if items.null_count == len(items):
-        return np.zeros(len(items), np.uint64)
-    encoded = items.dictionary_encode(null_encoding="encode")
-    own = hash_text(encoded.dictionary, seed=_ITEM_SEED)
-    if merchants:
-        known = pa.array([merchants.get(item) for item in encoded.dictionary.to_pylist()], pa.string())
-        of_merchant = hash_text(known, seed=_MERCHANT_SEED)
-        own = np.where(of_merchant == 0, own, of_merchant)
-    return own[encoded.indices.to_numpy()]
+def merchant_hashes(events: EventView, rows: Rows, merchants: Mapping[str, str]) -> Hashes:
+    """Hash the merchant of some events' items, or the item where its merchant is not known; 0 where there is no item."""
+    items = events.hashes("item_id")[rows]
+    own = np.where(items == 0, items, items ^ _ITEM_SALT)
+    if not merchants:
+        return own
+    encoded = events.events["item_id"].take(pa.array(rows)).dictionary_encode(null_encoding="encode")
+    named = pa.array([merchants.get(item) for item in encoded.dictionary.to_pylist()], pa.string())
+    of_merchant = hash_text(named, seed=_MERCHANT_SEED)[encoded.indices.to_numpy()]
+    return np.where(of_merchant == 0, own, of_merchant)
 
 
-def channels(events: pa.RecordBatch) -> pa.DictionaryArray:
-    """Return each event's channel and id as one text; the first of coupon, ad plan, campaign, source."""
-    codes: npt.NDArray[np.int32] = np.zeros(events.num_rows, np.int32)
-    names = [f"traffic_source{US}{NO_ID}"]
-    for channel in reversed(CHANNELS):
-        column = events[CHANNEL_COLUMNS[channel]]
-        if column.null_count < len(column):
-            encoded = column.dictionary_encode()
-            held = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-            codes = np.where(held >= 0, held + len(names), codes)
-            names.extend(f"{channel}{US}{identifier}" for identifier in encoded.dictionary.to_pylist())
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names))
+def channels(events: EventView, rows: Rows) -> pa.DictionaryArray:
+    """Return the channel and id of some events as one text; the first of coupon, ad plan, campaign, source."""
+    numbers, column_of, first = kernels.first_channels(rows, events.hash_rows(_COLUMNS))
+    names = events.put_together(_PREFIXES, column_of + 1, _COLUMNS, np.maximum(column_of, 0), first)
+    return pa.DictionaryArray.from_arrays(pa.array(numbers), names)

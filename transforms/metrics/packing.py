@@ -8,7 +8,11 @@
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from numba import njit
+
+from transforms.publish import Packed
+from transforms.state.hashing import text_parts
 
 _MOST_BYTES_AN_INTEGER = 9
 _HEADER_BYTES = 3
@@ -50,7 +54,7 @@ def _array_header(out, at, length):
 
 
 @njit(cache=True, nogil=True)
-def _pack(prefix, values, rows, out, ends):
+def _pack(prefix, values, rows, out, bounds):
     at = 0
     width = values.shape[1]
     for i in range(len(rows)):
@@ -59,14 +63,18 @@ def _pack(prefix, values, rows, out, ends):
         at = _array_header(out, at + len(prefix), width)
         for k in range(width):
             at = _integer(out, at, values[rows[i], k])
-        ends[i] = at
-    return at
+        bounds[i + 1] = at
 
 
-def pack_rows(prefix: bytes, values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> list[bytes]:
+def pack_texts(column: pa.StringArray) -> Packed:
+    """Return a column's strings as they are stored; copies no text."""
+    bounds, data = text_parts(column)
+    return Packed(data, bounds.astype(np.int64))
+
+
+def pack_rows(prefix: bytes, values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Packed:
     """Return one stored value a row: the prefix (a version), then the row as a MessagePack array."""
     room = len(prefix) + _HEADER_BYTES + values.shape[1] * _MOST_BYTES_AN_INTEGER
-    out, ends = np.empty(len(rows) * room, np.uint8), np.empty(len(rows), np.int64)
-    size = _pack(np.frombuffer(prefix, np.uint8), values, rows, out, ends)
-    text, bounds = out[:size].tobytes(), ends.tolist()
-    return [text[a:b] for a, b in zip([0, *bounds[:-1]], bounds, strict=True)]
+    out, bounds = np.empty(len(rows) * room, np.uint8), np.zeros(len(rows) + 1, np.int64)
+    _pack(np.frombuffer(prefix, np.uint8), values, rows, out, bounds)
+    return Packed(out, bounds)

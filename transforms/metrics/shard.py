@@ -73,9 +73,10 @@ class CellShard:
         if (change.window, change.start_ms) not in self._windows:
             self._windows.add((change.window, change.start_ms))
             self._publisher.add_windows(window_index_key(self._namespace, change.window), [change.start_ms])
-        for begin in range(0, len(change.fields), _FIELDS_A_WRITE):
-            end = begin + _FIELDS_A_WRITE
-            self._publisher.set_newer(key, change.fields[begin:end], change.values[begin:end])
+        count = len(change.fields)
+        for begin in range(0, count, _FIELDS_A_WRITE):
+            end = min(begin + _FIELDS_A_WRITE, count)
+            self._publisher.set_newer(key, change.fields.part(begin, end), change.values.part(begin, end))
 
     def _key_of(self, family: str, change: Published) -> str:
         window, start_ms = change.window, change.start_ms

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from schemas.events import EVENT_SCHEMA
 from transforms.attribution.touches import merchant_hashes, places, touches_of
+from transforms.event_view import EventView
 from transforms.state.hashing import hash_strings
 
 DAY = 86_400_000
@@ -121,15 +122,20 @@ def touch_batch(touches: list[Touch]) -> pa.RecordBatch:
         }
         for t in touches
     ]  # fmt: skip
-    return touches_of(pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA), MERCHANTS)
+    return touches_of(EventView(pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA)), MERCHANTS)
 
 
 def line_batch(lines: list[Line]) -> pa.RecordBatch:
     """Lines as the order book tells them."""
     rows = [
-        {"room_id": line.place and line.place[0], "session_id": line.place and line.place[1]}
+        {
+            "room_id": line.place and line.place[0],
+            "session_id": line.place and line.place[1],
+            "item_id": line.item,
+        }
         for line in lines
     ]
+    events = EventView(pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA))
     return pa.record_batch(
         {
             "line": hash_strings([f"{line.order_id}/{line.item}" for line in lines]),
@@ -139,7 +145,7 @@ def line_batch(lines: list[Line]) -> pa.RecordBatch:
             "pay_time_ms": np.array([line.pay_time_ms for line in lines], np.int64),
             "net_minor": np.array([line.net_minor for line in lines], np.int64),
             "micro_orders": np.array([line.micro_orders for line in lines], np.int64),
-            "room": places(pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA)),
-            "merchant": merchant_hashes(pa.array([line.item for line in lines], pa.string()), MERCHANTS),
+            "room": places(events.hashes("room_id"), events.hashes("session_id")),
+            "merchant": merchant_hashes(events, np.arange(len(lines)), MERCHANTS),
         }
     )

@@ -180,4 +180,5 @@ _EDGES = st.sampled_from([0, 127, 128, 255, 256, 2**16 - 1, 2**16, 2**31, 2**32 
 def test_packed_rows_are_message_pack_in_its_shortest_form(rows: list[list[int]], prefix: bytes) -> None:
     values = np.array(rows, np.int64).reshape(len(rows), -1)
     chosen = np.arange(len(rows))[::-1].copy()
-    assert pack_rows(prefix, values, chosen) == [prefix + msgspec.msgpack.encode(row) for row in rows[::-1]]
+    packed = list(pack_rows(prefix, values, chosen))
+    assert packed == [prefix + msgspec.msgpack.encode(row) for row in rows[::-1]]

@@ -7,19 +7,20 @@ from metric_law import Row, batch_of, events, partials_by_cell, sums_of, touches
 
 from schemas.metrics import SCOPES
 from transforms.attribution.touches import touches_of
+from transforms.event_view import EventView
 from transforms.metrics.partials import event_partials, touch_partials
 
 
 @settings(max_examples=150, deadline=None)
 @given(events())
 def test_partial_sums_are_the_count_of_the_events(rows: list[Row]) -> None:
-    assert partials_by_cell(event_partials(batch_of(rows))) == sums_of(rows)
+    assert partials_by_cell(event_partials(EventView(batch_of(rows)))) == sums_of(rows)
 
 
 @settings(max_examples=100, deadline=None)
 @given(events())
 def test_touches_are_counted_by_the_channel_that_paid_for_them(rows: list[Row]) -> None:
-    told = touch_partials(touches_of(batch_of(rows), {}))
+    told = touch_partials(touches_of(EventView(batch_of(rows)), {}))
     cells = zip(told["id"].to_pylist(), told["minute"].to_pylist(), strict=True)
     assert dict(zip(cells, (adds for (adds,) in told["t"].to_pylist()), strict=True)) == touches_of_channel(
         rows
@@ -31,7 +32,7 @@ def test_touches_are_counted_by_the_channel_that_paid_for_them(rows: list[Row]) 
 def test_every_scope_sums_to_the_platform(rows: list[Row]) -> None:
     """Nothing is lost to a missing id: what has none is counted under `none`."""
     sums: dict[int, Counter[tuple[int, str]]] = {number: Counter() for number in range(len(SCOPES))}
-    for (scope, _, minute), counts in partials_by_cell(event_partials(batch_of(rows))).items():
+    for (scope, _, minute), counts in partials_by_cell(event_partials(EventView(batch_of(rows)))).items():
         for name, number in counts.items():
             sums[scope][minute, name] += number
     assert all(of_scope == sums[0] for of_scope in sums.values())
@@ -50,4 +51,4 @@ def test_a_slice_of_a_batch_is_counted_as_its_own_rows() -> None:
         for n in range(1, 9)
     ]
     part = batch_of(rows).slice(3, 2)
-    assert partials_by_cell(event_partials(part)) == sums_of(rows[3:5])
+    assert partials_by_cell(event_partials(EventView(part))) == sums_of(rows[3:5])

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from schemas.events import EVENT_SCHEMA
 from schemas.metrics import EVENT_TIME_COUNTS, SCOPES
+from transforms.event_view import EventView
 from transforms.intake import ID_HASH
 from transforms.orders.book import OrderBook, OrderEffects
 from transforms.orders.events import order_events
@@ -125,7 +126,7 @@ def batch_of(events: list[OrderEvent]) -> pa.RecordBatch:
     ]  # fmt: skip
     batch = pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA)
     ids = pa.array(hash_strings([e.event_id for e in events]))
-    return order_events(batch.append_column(ID_HASH, ids), {})
+    return order_events(EventView(batch.append_column(ID_HASH, ids)), {})
 
 
 class Tally:

@@ -1,0 +1,258 @@
+"""The inner loops over a batch of accepted events: their ids hashed, what each event is, sums, and texts put together."""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from schemas.metrics import EVENT_TIME_COUNTS
+from transforms.state.hashing import hash_bytes, mix
+
+OTHER: Final = 0
+GHOST: Final = 1
+"""A view of a holdout: kept from the ad, counted nowhere."""
+ENTRY: Final = 2
+IMPRESSION: Final = 3
+CLICK: Final = 4
+FOLLOW: Final = 5
+PLACED: Final = 6
+PAID: Final = 7
+CANCELLED: Final = 8
+REFUNDED: Final = 9
+
+TYPE_NAMES: Final = ("view", "click", "follow", "order")
+STATUS_NAMES: Final = ("placed", "paid", "cancelled", "refunded")
+"""In the order of the kinds from `PLACED` on."""
+
+COUNTS: Final = len(EVENT_TIME_COUNTS)
+(
+    _VIEWS, _ENTRIES, _IMPRESSIONS, _CLICKS, _FOLLOWS, _DWELL, _, _, _, _UNITS, _GMV_PLACED, _GMV_PAID, _REFUNDS,
+) = range(COUNTS)  # fmt: skip
+
+_MINUTE_SALT: Final = np.uint64(0x9E3779B97F4A7C15)
+_EMPTY: Final = -1
+_SMALLEST: Final = 1024
+
+
+@njit(cache=True, nogil=True)
+def hash_known(bounds, data, known, seed):
+    """Hash each string; 0 where it is null."""
+    out = np.zeros(len(known), np.uint64)
+    for i in range(len(known)):
+        if known[i]:
+            out[i] = hash_bytes(data, bounds[i], bounds[i + 1], seed)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def kinds_of(types, statuses, items, ghosts, type_names, status_names):
+    """Say what each event is, by the hashes of its type and order status."""
+    out = np.zeros(len(types), np.int8)
+    for i in range(len(types)):
+        if types[i] == type_names[0]:
+            out[i] = GHOST if ghosts[i] else IMPRESSION if items[i] else ENTRY
+        elif types[i] == type_names[1]:
+            out[i] = CLICK
+        elif types[i] == type_names[2]:
+            out[i] = FOLLOW
+        elif types[i] == type_names[3]:
+            for status in range(len(status_names)):
+                if statuses[i] == status_names[status]:
+                    out[i] = PLACED + status
+    return out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add(adds, row, kind, dwell, quantity, amount):
+    if kind == ENTRY or kind == IMPRESSION:
+        adds[row, _VIEWS] += 1
+        adds[row, _ENTRIES if kind == ENTRY else _IMPRESSIONS] += 1
+        adds[row, _DWELL] += dwell
+    elif kind == CLICK:
+        adds[row, _CLICKS] += 1
+    elif kind == FOLLOW:
+        adds[row, _FOLLOWS] += 1
+    elif kind == PLACED:
+        adds[row, _GMV_PLACED] += amount
+    elif kind == PAID:
+        adds[row, _GMV_PAID] += amount
+        adds[row, _UNITS] += quantity
+    elif kind == REFUNDED:
+        adds[row, _REFUNDS] += amount
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _slot_of(table, row_id, row_minute, identifier, minute):
+    """Return the slot of an (id, minute), which is empty where it is new."""
+    mask = np.uint64(len(table) - 1)
+    slot = mix(identifier + _MINUTE_SALT * np.uint64(minute)) & mask
+    while table[slot] != _EMPTY:
+        row = table[slot]
+        if row_id[row] == identifier and row_minute[row] == minute:
+            break
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@njit(cache=True, nogil=True)
+def _number(table, row_id, row_minute, row_first, count, kinds, minutes, identifiers, begin, numbers):
+    """Number the (id, minute) of events from `begin` on while there is room.
+
+    Returns how many there are, and the event at which the room ended.
+    """
+    room = len(table) // 2
+    for i in range(begin, len(kinds)):
+        if kinds[i] == OTHER or kinds[i] == GHOST or kinds[i] == CANCELLED:
+            numbers[i] = _EMPTY
+            continue
+        slot = _slot_of(table, row_id, row_minute, identifiers[i], minutes[i])
+        if table[slot] == _EMPTY:
+            if count == room:
+                return count, i
+            table[slot] = count
+            row_id[count], row_minute[count], row_first[count] = identifiers[i], minutes[i], i
+            count += 1
+        numbers[i] = table[slot]
+    return count, len(kinds)
+
+
+@njit(cache=True, nogil=True)
+def _table(size, row_id, row_minute, count):
+    table = np.full(size, _EMPTY, np.int32)
+    for row in range(count):
+        table[_slot_of(table, row_id, row_minute, row_id[row], row_minute[row])] = row
+    return table
+
+
+@njit(cache=True, nogil=True)
+def sum_events(kinds, minutes, ids, dwell, quantity, amount):
+    """Sum what every event adds to each of its scopes; `ids` holds the hashes of each scope's ids, one row a scope.
+
+    Returns of each (scope, id, minute): scope, minute, sums, and the row of its first event. Those that sum to
+    nothing are left out.
+    """
+    scopes, most = len(ids), len(kinds)
+    row_id, row_minute, row_first = (
+        np.empty(most, np.uint64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int32),
+    )
+    numbers = np.empty(most, np.int32)
+    out_scope, out_minute, out_first = np.empty(0, np.int8), np.empty(0, np.int64), np.empty(0, np.int32)
+    out_adds = np.empty((0, COUNTS), np.int64)
+    for scope in range(scopes):
+        identifiers, count, done, size = ids[scope], 0, 0, _SMALLEST
+        while True:
+            table = _table(size, row_id, row_minute, count)
+            count, done = _number(
+                table, row_id, row_minute, row_first, count, kinds, minutes, identifiers, done, numbers
+            )
+            if done == most:
+                break
+            size *= 4
+        adds = np.zeros((count, COUNTS), np.int64)
+        for i in range(most):
+            if numbers[i] != _EMPTY:
+                _add(adds, numbers[i], kinds[i], dwell[i], quantity[i], amount[i])
+        kept = _without_zeros(row_minute, row_first, adds)
+        out_scope = np.concatenate((out_scope, np.full(kept, scope, np.int8)))
+        out_minute = np.concatenate((out_minute, row_minute[:kept]))
+        out_first = np.concatenate((out_first, row_first[:kept]))
+        out_adds = np.concatenate((out_adds, adds[:kept]))
+    return out_scope, out_minute, out_adds, out_first
+
+
+@njit(cache=True, nogil=True)
+def _without_zeros(row_minute, row_first, adds):
+    kept = 0
+    for row in range(len(adds)):
+        if adds[row].any():
+            if kept < row:
+                row_minute[kept], row_first[kept] = row_minute[row], row_first[row]
+                adds[kept] = adds[row]
+            kept += 1
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def first_channels(rows, columns):
+    """Number the channels of some events: each is the first row of `columns` whose hash is not 0, and its id.
+
+    Returns each event's number, and of each channel its column and the row where it first stood. Number 0 stands for
+    having none; its column is -1.
+    """
+    size = 16
+    while size < 2 * (len(rows) + 1):
+        size *= 2
+    mask = np.uint64(size - 1)
+    table = np.full(size, _EMPTY, np.int32)
+    numbers = np.zeros(len(rows), np.int32)
+    column_of, first = np.empty(len(rows) + 1, np.int8), np.empty(len(rows) + 1, np.int32)
+    column_of[0], first[0] = -1, -1
+    count = 1
+    for i in range(len(rows)):
+        row = rows[i]
+        for column in range(len(columns)):
+            identifier = columns[column, row]
+            if identifier == 0:
+                continue
+            slot = mix(identifier + np.uint64(column)) & mask
+            while table[slot] != _EMPTY:
+                held = table[slot]
+                if column_of[held] == column and columns[column, first[held]] == identifier:
+                    break
+                slot = (slot + np.uint64(1)) & mask
+            if table[slot] == _EMPTY:
+                table[slot] = count
+                column_of[count], first[count] = column, row
+                count += 1
+            numbers[i] = table[slot]
+            break
+    return numbers, column_of[:count], first[:count]
+
+
+@njit(cache=True, nogil=True)
+def put_together(prefix_of, prefixes, prefix_bounds, column_of, rows, bounds, data):
+    """Make one string each of a prefix and, unless its row is negative, the string in a row of a column.
+
+    Returns the bounds and the bytes of all.
+    """
+    ends = np.zeros(len(rows) + 1, np.int32)
+    for i in range(len(rows)):
+        prefix, row = prefix_of[i], rows[i]
+        size = prefix_bounds[prefix + 1] - prefix_bounds[prefix]
+        if row >= 0:
+            places = bounds[column_of[i]]
+            size += places[row + 1] - places[row]
+        ends[i + 1] = ends[i] + size
+    out = np.empty(ends[-1], np.uint8)
+    for i in range(len(rows)):
+        at, prefix, row = ends[i], prefix_of[i], rows[i]
+        for k in range(prefix_bounds[prefix], prefix_bounds[prefix + 1]):
+            out[at] = prefixes[k]
+            at += 1
+        if row >= 0:
+            places, source = bounds[column_of[i]], data[column_of[i]]
+            for k in range(places[row], places[row + 1]):
+                out[at] = source[k]
+                at += 1
+    return ends, out
+
+
+@njit(cache=True, nogil=True)
+def count_pairs(codes, minutes):
+    """Count each (code, minute); returns code, minute and count of each, in order of first appearance."""
+    size = 16
+    while size < 2 * len(codes):
+        size *= 2
+    table = np.full(size, _EMPTY, np.int32)
+    held_code, held_minute = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64)
+    counts, count = np.zeros(len(codes), np.int64), 0
+    for i in range(len(codes)):
+        slot = _slot_of(table, held_code, held_minute, np.uint64(codes[i]), minutes[i])
+        if table[slot] == _EMPTY:
+            table[slot] = count
+            held_code[count], held_minute[count] = codes[i], minutes[i]
+            count += 1
+        counts[table[slot]] += 1
+    return held_code[:count], held_minute[:count], counts[:count]
