@@ -12,13 +12,16 @@ b'$1\\r\\na\\r\\n$1\\r\\nx\\r\\n$1\\r\\nb\\r\\n$3\\r\\nyzw\\r\\n'
 from typing import Final
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from transforms.publish import Packed
 
 _MOST_DIGITS: Final = 10
 _FRAME_BYTES: Final = _MOST_DIGITS + 5
 """Of one string: the dollar, its length, and two line ends."""
+_TEXT: Final = types.Array(types.uint8, 1, "C", readonly=True)
+_BOUNDS: Final = types.Array(types.int64, 1, "C", readonly=True)
+# Declared types load a kernel with its module, and not while the first figures wait to be written.
 
 
 @njit(cache=True, nogil=True)
@@ -48,7 +51,7 @@ def _bulk(out, at, data, begin, end):
     return _line_end(out, at + length)
 
 
-@njit(cache=True, nogil=True)
+@njit(types.int64(_TEXT, _BOUNDS, _TEXT, _BOUNDS, types.uint8[::1]), cache=True, nogil=True)
 def _pairs(fields, field_bounds, values, value_bounds, out):
     at = 0
     for i in range(len(field_bounds) - 1):
@@ -66,7 +69,7 @@ def _difference(data, a, b, size):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@njit(types.UniTuple(types.int64, 2)(_TEXT, _BOUNDS, types.int64), cache=True, nogil=True)
 def _extremes(data, bounds, size):
     least, highest = 0, 0
     for i in range(1, len(bounds) - 1):
