@@ -19,7 +19,7 @@ SHARDS: Final = 4
 
 @dataclass
 class ClusterJob:
-    """One run in preparation: what is asked, where results go, and the attempt that its values carry."""
+    """One run in preparation: what is asked, where results go, and which attempt it is."""
 
     request: JobRequest
     settings: Settings
@@ -80,9 +80,7 @@ class ClusterJob:
         """Add the pipeline's steps."""
         from pipelines.live_room import build_live_room
 
-        options = cluster_options(
-            self.request, self.settings, self.redis.url, self.attempt, SHARDS, self.bounded
-        )
+        options = cluster_options(self.request, self.settings, self.redis.url, SHARDS, self.bounded)
         build_live_room(pipeline, cluster_sources(self.request, self.settings, self.openers, SHARDS), options)
 
     def _files(self) -> dict[str, list[Any]]:

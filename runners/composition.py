@@ -24,9 +24,9 @@ def is_bounded(request: JobRequest, openers: list[Opener]) -> bool:
 
 
 def cluster_options(
-    request: JobRequest, settings: Settings, redis_url: str, attempt: int, shards: int, bounded: bool
+    request: JobRequest, settings: Settings, redis_url: str, shards: int, bounded: bool
 ) -> "LiveRoomOptions":
-    """Return the pipeline's options where Beam state keeps state; published values carry the attempt."""
+    """Return the pipeline's options where Beam state keeps state."""
     from pipelines.options import LiveRoomOptions
     from transforms.io.dimensions import merchants_of_items
     from transforms.io.kafka_sink import with_sink
@@ -34,7 +34,7 @@ def cluster_options(
 
     soon = not bounded or bool(request.speed)
     return LiveRoomOptions(
-        with_sink(RedisPublishers(redis_url, settings.namespace, None, attempt), settings.sink),
+        with_sink(RedisPublishers(redis_url, settings.namespace), settings.sink),
         namespace=settings.namespace,
         timezone=settings.timezone,
         bounds=time_bounds(settings),

@@ -59,7 +59,7 @@ class DedupShard:
     def __init__(self, key: int, horizon_ms: int, routes: Routes, count: Any) -> None:
         self._key, self._routes, self._count = key, routes, count
         self._seen = SeenEvents(-(-horizon_ms // HOUR_MS))
-        self._low = LowWatermark()
+        self._low, self._muted = LowWatermark(), False
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Judge one batch of admitted events and route what is new."""
@@ -72,7 +72,8 @@ class DedupShard:
         if watermark > BEFORE_ALL_MS:
             self._seen.advance(watermark // HOUR_MS)
         new = verdicts == NEW
-        self._tally(verdicts)
+        if not self._muted:
+            self._tally(verdicts)
         kept = events.select(_ROUTED_COLUMNS)
         accepted = kept if new.all() else kept.filter(pa.array(new))
         progress = Progress(self._key, self._routes.shards, piece.progress.sequence, watermark)
@@ -113,7 +114,8 @@ class DedupShard:
         self._low = state["low"]
 
     def mute(self, muted: bool) -> None:
-        """Nothing is published here."""
+        """While muted, count nothing: it was counted before."""
+        self._muted = muted
 
 
 def _dead_letters(events: pa.RecordBatch, reason: str, rule: str, detail: str) -> pa.RecordBatch:

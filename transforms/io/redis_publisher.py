@@ -17,7 +17,7 @@ import redis
 from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ResponseError, TimeoutError
 
 from schemas.errors import StoreError
-from schemas.keys import SET_NEWER, VERSION_BYTES, mark_key, progress_key
+from schemas.keys import SET_NEWER, VERSION_BYTES, epoch_key, mark_key, progress_key
 from transforms import checkpoints
 from transforms.io import wire
 from transforms.publish import Packed
@@ -48,7 +48,6 @@ class RedisPublishers:
     url: str
     namespace: str
     job: str | None = None
-    attempt: int = 1
 
     def __call__(self) -> "RedisPublisher":
         """Open one."""
@@ -64,10 +63,22 @@ class RedisPublisher:
         self._commands: list[bytes] = []
         self._fields = 0
         self._sha = ""
+        self._epoch = 0
 
     def epoch(self) -> int:
-        """Return the running attempt's epoch, which rises with every local checkpoint."""
-        return checkpoints.of(self._config.job).epoch if self._config.job else self._config.attempt
+        """Return the local checkpoint's epoch; on a cluster one of this publisher's own, above all before it.
+
+        A shard that is rebuilt has a new publisher. Its values must replace those of a lost stretch, whose versions
+        may be higher: when it went further before it published, or pieces of several senders came in another order.
+        """
+        if self._config.job:
+            return checkpoints.of(self._config.job).epoch
+        if not self._epoch:
+            self._patiently(self._begin_epoch)
+        return self._epoch
+
+    def _begin_epoch(self) -> None:
+        self._epoch = int(self._redis.incr(epoch_key(self._config.namespace)))
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write each value unless a newer one stands there; see `schemas.keys.SET_NEWER`."""
