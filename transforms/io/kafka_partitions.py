@@ -11,12 +11,14 @@ watermark, as those of any partition that joins late: only what lies behind it b
 lateness is refused. While no partition speaks, the watermark stands still.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import accumulate
+from typing import Final, NamedTuple
 
 from transforms.io.blocks import Place
-from transforms.io.stream_entries import Entry
+from transforms.io.stream_entries import Entries
 from transforms.pieces import BEFORE_ALL_MS
 
 PATIENCE_S: Final = 2.0
@@ -48,6 +50,13 @@ def parse_place(text: str) -> tuple[int, int | None]:
     return int(offset), int(end) if bounded else None
 
 
+class Messages(NamedTuple):
+    """Messages of one partition in columns: the offset after each, and its value."""
+
+    after: list[int]
+    values: list[bytes]
+
+
 @dataclass
 class Partition:
     """One partition: `offset` is the next that has not been handed on yet; `waiting` came after it."""
@@ -61,8 +70,9 @@ class Partition:
     at_end: bool = False
     idle: bool = False
     held: bool = False
-    waiting: list[Entry] = field(default_factory=list)
+    waiting: list[bytes] = field(default_factory=list)
     waiting_bytes: int = 0
+    _after: list[int] = field(default_factory=list)
     _covered: int = 0
 
     @property
@@ -73,18 +83,18 @@ class Partition:
     @property
     def fetched(self) -> int:
         """The offset after the last message that came."""
-        return int(self.waiting[-1].id) if self.waiting else self.offset
+        return self._after[-1] if self.waiting else self.offset
 
-    def fed(self, entries: list[Entry], now_s: float) -> None:
+    def fed(self, messages: Messages, now_s: float) -> None:
         """Take messages that came; those read before, and those beyond the end, are left out."""
-        fetched = self.fetched
-        fresh = [entry for entry in entries if int(entry.id) > fetched]
-        if self.end is not None:
-            fresh = [entry for entry in fresh if int(entry.id) <= self.end]
-        self.waiting.extend(fresh)
-        self.waiting_bytes += sum(len(entry.payload) for entry in fresh)
+        after, values = messages
+        first = bisect_right(after, self.fetched)
+        last = len(after) if self.end is None else bisect_right(after, self.end)
+        self._after.extend(after[first:last])
+        self.waiting.extend(values[first:last])
+        self.waiting_bytes += sum(map(len, values[first:last]))
         self.spoke_s, self.at_end, self.idle = now_s, False, False
-        self._cover(int(entries[-1].id))
+        self._cover(after[-1])
 
     def reached_end(self, offset: int) -> None:
         """Hear that nothing stands behind an offset now."""
@@ -97,17 +107,14 @@ class Partition:
         if not self.waiting:
             self.offset = max(self.offset, self._covered)
 
-    def taken(self, rows: int, size: int) -> list[Entry]:
+    def taken(self, rows: int, size: int) -> Entries:
         """Hand on what waits, oldest first: at most so many messages and about so many bytes, and at least one."""
-        count, weight = 0, 0
-        for entry in self.waiting[:rows]:
-            weight += len(entry.payload)
-            count += 1
-            if weight >= size:
-                break
-        handed, self.waiting = self.waiting[:count], self.waiting[count:]
-        self.waiting_bytes -= weight
-        self.offset = int(handed[-1].id)
+        sizes = list(accumulate(map(len, self.waiting[:rows])))
+        count = min(bisect_left(sizes, size) + 1, len(sizes))
+        handed = Entries(self._after[:count], self.waiting[:count])
+        self._after, self.waiting = self._after[count:], self.waiting[count:]
+        self.waiting_bytes -= sizes[count - 1]
+        self.offset = int(handed.ids[-1])
         self._cover(self.offset)
         return handed
 

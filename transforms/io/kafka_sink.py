@@ -15,7 +15,7 @@ import base64
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -168,6 +168,18 @@ class KafkaSink:
         while self._producer is not None and self._producer.flush(_FLUSH_S) and self._failed is None:
             _LOG.warning("Kafka has not confirmed for %.0f s; waiting", time.monotonic() - began)
         self._check()
+
+    def lost(self) -> bool:
+        """Whether the store was found without something that it had taken; topics keep what they took."""
+        return self._through.lost()
+
+    def refill(self, writes: Iterable[Any]) -> None:
+        """Write into the store again what has left the state of whoever publishes here."""
+        self._through.refill(writes)
+
+    def refused(self) -> int:
+        """How many values an attempt that came after this one kept out of the store."""
+        return self._through.refused()
 
     def _send_all(
         self, topic: str, message: Callable[[str, str, bytes], Message | None], key: str,

@@ -136,14 +136,14 @@ class KafkaReader:
             if waiting and (self._clock() - began_s >= _PULL_FOR_S or self._has_full_block()):
                 return
             taken = self._log.take(_PULL, 0 if self._next_now() else _WAIT_S)
-            for number, entries in taken.entries.items():
-                self._partitions[number].fed(entries, self._clock())
+            for number, messages in taken.messages.items():
+                self._partitions[number].fed(messages, self._clock())
             for number, offset in taken.ends.items():
                 self._partitions[number].reached_end(offset)
             for number in taken.lost:
                 self._mend(self._partitions[number])
             self._balance()
-            if not taken.entries:
+            if not taken.messages:
                 return
 
     def _has_full_block(self) -> bool:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from transforms.io.kafka_client import Log
 from transforms.io.kafka_url import KafkaTopic
-from transforms.io.stream_entries import joined
+from transforms.io.stream_entries import Entries, joined
 from transforms.pieces import BEFORE_ALL_MS
 
 _TRIES: Final = 20
@@ -65,9 +65,9 @@ class Tails:
         log.start(number, offset)
         try:
             for _ in range(_TRIES):
-                entries = log.take(1, _WAIT_S).entries.get(number, [])
-                if entries:
-                    return _time_of(joined("", entries)[-1].decoded.events["event_time"])
+                found = log.take(1, _WAIT_S).messages.get(number)
+                if found is not None:
+                    return _time_of(joined("", Entries(*found))[-1].decoded.events["event_time"])
         finally:
             log.stop(number)
         return BEFORE_ALL_MS

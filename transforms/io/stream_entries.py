@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -26,16 +27,21 @@ _ARROW: Final = b"\xff\xff\xff\xff"
 _DETAIL_CHARS: Final = 200
 
 
-class Entry(NamedTuple):
-    """One entry: its id, the one value that holds the event, and when the stream took it in (UTC ms)."""
+class Entries(NamedTuple):
+    """Entries in columns: their ids, the one value that holds the event, and when they came in (UTC ms), if known."""
 
-    id: str
-    payload: bytes
-    arrived_ms: int | None = None
+    ids: Sequence[str | int]
+    payloads: Sequence[bytes]
+    arrived_ms: Sequence[int] | None = None
 
-    @property
-    def is_arrow(self) -> bool:
-        return self.payload[:4] == _ARROW
+    def part(self, first: int, last: int) -> "Entries":
+        """Return some of them in a row."""
+        arrived = None if self.arrived_ms is None else self.arrived_ms[first:last]
+        return Entries(self.ids[first:last], self.payloads[first:last], arrived)
+
+    def arrival(self, place: int) -> int | None:
+        """Return when one of them came in."""
+        return None if self.arrived_ms is None else self.arrived_ms[place]
 
 
 def blocks_of(partition: str, entries: Sequence[Any]) -> list[Block]:
@@ -43,24 +49,20 @@ def blocks_of(partition: str, entries: Sequence[Any]) -> list[Block]:
 
     JSON costs what `decode_jsonl` costs; every entry that it refuses about 20 µs more.
     """
-    return joined(partition, [_entry(entry_id, fields) for entry_id, fields in entries])
+    ids = [entry_id.decode() for entry_id, _ in entries]
+    payloads = [_payload(fields) for _, fields in entries]
+    return joined(partition, Entries(ids, payloads, [int(each.partition("-")[0]) for each in ids]))
 
 
-def joined(partition: str, entries: Sequence[Entry]) -> list[Block]:
+def joined(partition: str, entries: Entries) -> list[Block]:
     """Return entries as blocks, as `blocks_of` does; each block's offset is the id of its last entry."""
-    runs = [list(run) for _, run in groupby(entries, key=lambda entry: entry.is_arrow)]
-    return [_arrow_block(partition, run) if run[0].is_arrow else _json_block(partition, run) for run in runs]
-
-
-def _entry(entry_id: bytes, fields: Any) -> Entry:
-    name = entry_id.decode()
-    return Entry(name, _payload(fields), int(name.partition("-")[0]))
-
-
-def _arrivals(arrived: list[int | None]) -> list[int] | None:
-    """Return when entries arrived; nothing where the stream does not say of all."""
-    told = [each for each in arrived if each is not None]
-    return told if len(told) == len(arrived) else None
+    blocks, first = [], 0
+    for is_arrow, run in groupby([payload.startswith(_ARROW) for payload in entries.payloads]):
+        last = first + sum(1 for _ in run)
+        block = _arrow_block if is_arrow else _json_block
+        blocks.append(block(partition, entries.part(first, last)))
+        first = last
+    return blocks
 
 
 def _payload(fields: Sequence[bytes]) -> bytes:
@@ -87,52 +89,46 @@ def _value(name: str, value: bytes) -> Any:
     return text == "true" if name == "holdout" else text
 
 
-def _json_block(partition: str, entries: list[Entry]) -> Block:
+def _json_block(partition: str, entries: Entries) -> Block:
     """Decode entries as lines. Line ends within one become spaces for that, but stay in its bytes."""
-    data = b"\n".join(entry.payload for entry in entries) + b"\n"
-    plain = data.count(b"\n") == len(entries)
-    lines = data if plain else b"".join(entry.payload.replace(b"\n", b" ") + b"\n" for entry in entries)
+    payloads = entries.payloads
+    data = b"\n".join(payloads) + b"\n"
+    plain = data.count(b"\n") == len(payloads)
+    lines = data if plain else b"".join(payload.replace(b"\n", b" ") + b"\n" for payload in payloads)
     decoded = decode_jsonl(lines)
     refused = decoded.refused
-    if decoded.events.num_rows < len(entries):
+    if decoded.events.num_rows < len(payloads):
         refused = refusals_batch(list(_refusals(entries, decoded.lines)))
     whole = Decoded(decoded.events, refused, data, decoded.bounds, decoded.lines)
-    return Block(
-        partition, whole, entries[-1].id, ingested_at_ms=_arrivals([entry.arrived_ms for entry in entries])
-    )
+    return Block(partition, whole, str(entries.ids[-1]), ingested_at_ms=entries.arrived_ms)
 
 
-def _refusals(entries: list[Entry], good: np.ndarray) -> Iterator[Refusal]:
+def _refusals(entries: Entries, good: np.ndarray) -> Iterator[Refusal]:
     """Say of every entry that is no event why, also of one that is blank."""
-    for place in np.setdiff1d(np.arange(len(entries)), good).tolist():
-        entry = entries[place]
-        outcome = parse_line(entry.payload)
+    for place in np.setdiff1d(np.arange(len(entries.payloads)), good).tolist():
+        payload = entries.payloads[place]
+        outcome = parse_line(payload)
         if isinstance(outcome, Refusal):
-            yield Refusal(
-                outcome.reason,
-                outcome.rule,
-                outcome.detail,
-                entry.payload,
-                outcome.event_id,
-                ingested_at_ms=entry.arrived_ms,
-            )
+            yield replace(outcome, raw=payload, ingested_at_ms=entries.arrival(place))
 
 
-def _arrow_block(partition: str, entries: list[Entry]) -> Block:
+def _arrow_block(partition: str, entries: Entries) -> Block:
     """Read entries as Arrow IPC streams; one that is damaged is refused as a whole."""
     batches, refused, arrived = [no_events()], [], []
-    for entry in entries:
+    for place, payload in enumerate(entries.payloads):
+        arrival = entries.arrival(place)
         try:
-            held = [conform(batch) for batch in pa.ipc.open_stream(entry.payload)]
+            held = [conform(batch) for batch in pa.ipc.open_stream(payload)]
         except (pa.ArrowException, OSError, ValueError) as error:
-            refused.append(_unreadable(entry, error))
+            refused.append(_unreadable(payload, arrival, error))
             continue
         batches.extend(held)
-        arrived.extend([entry.arrived_ms] * sum(batch.num_rows for batch in held))
+        arrived.extend([arrival] * sum(batch.num_rows for batch in held))
     decoded = without_lines(pa.concat_batches(batches), refusals_batch(refused))
-    return Block(partition, decoded, entries[-1].id, ingested_at_ms=_arrivals(arrived))
+    came = None if entries.arrived_ms is None else [each for each in arrived if each is not None]
+    return Block(partition, decoded, str(entries.ids[-1]), ingested_at_ms=came)
 
 
-def _unreadable(entry: Entry, error: Exception) -> Refusal:
+def _unreadable(payload: bytes, arrived_ms: int | None, error: Exception) -> Refusal:
     detail = f"no whole Arrow batch of events: {error}"[:_DETAIL_CHARS]
-    return Refusal("unreadable_input", "entry.arrow", detail, entry.payload, ingested_at_ms=entry.arrived_ms)
+    return Refusal("unreadable_input", "entry.arrow", detail, payload, ingested_at_ms=arrived_ms)

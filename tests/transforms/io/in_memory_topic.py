@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from transforms.io.blocks import Block, Place
 from transforms.io.kafka_client import Taken
+from transforms.io.kafka_partitions import Messages
 from transforms.io.kafka_stream import KafkaReader
-from transforms.io.stream_entries import Entry
 from transforms.pieces import BEFORE_ALL_MS
 
 
@@ -80,7 +80,7 @@ class InMemoryLog:
                 continue
             there = [(o, v) for o, v in sorted(self.topic.messages[number].items()) if o >= at][:left]
             if there:
-                taken.entries[number] = [Entry(str(o + 1), v) for o, v in there]
+                taken.messages[number] = Messages([o + 1 for o, _ in there], [v for _, v in there])
                 self.at[number], left = there[-1][0] + 1, left - len(there)
             elif self.told_end.get(number) != high:
                 self.at[number] = self.told_end[number] = taken.ends[number] = high
