@@ -40,7 +40,7 @@ def up(
 ) -> None:
     """Bring up a Flink cluster with Beam's job server and workers; start again what is missing of one.
 
-    The first time it downloads about 250 MB of jars into ~/.cache/interestream, by Maven and pip.
+    The first time it downloads about 350 MB of jars into ~/.cache/interestream, by Maven and pip.
     """
     from runners.clusters import flink_cluster
     from runners.clusters.flink_config import FlinkShape

@@ -22,7 +22,7 @@ kafka = typer.Typer(help="A real local Kafka broker, for people who have none.",
 def up(*, settings: Settings, as_json: options.Json = False) -> None:
     """Bring up a Kafka broker in KRaft mode on loopback; its topics stay on disk.
 
-    The first time it downloads about 120 MB of jars into ~/.cache/interestream, by Maven.
+    The first time it downloads about 45 MB of jars into ~/.cache/interestream, by Maven.
     """
     from runners.clusters import kafka_broker
     from runners.clusters.places import cache_home, cluster_folder

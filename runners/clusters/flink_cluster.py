@@ -32,7 +32,7 @@ def up(
 ) -> ClusterState:
     """Bring a cluster up, or start again what is missing of it; None asks for the shape it has, or 2 by 2.
 
-    Takes about 20 s, and 250 MB of downloads the first time. Raises UsageError without Java or for slots
+    Takes about 20 s, and 350 MB of downloads the first time. Raises UsageError without Java or for slots
     other than those that run, JobError if a process does not come up.
     """
     java = find_java(environment)

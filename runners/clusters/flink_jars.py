@@ -43,7 +43,7 @@ BEAM_HELD: Final = (
 
 
 def flink_class_path(cache: Path, environment: Mapping[str, str], tell: Tell) -> list[Path]:
-    """Return Flink's and Beam's jars in the order in which they are searched; fetches them once, about 250 MB."""
+    """Return Flink's and Beam's jars in the order in which they are searched; fetches them once, about 350 MB."""
     flink = cached(cache, FLINK_FOLDERS[0], partial(_fetch_flink, tell=tell))
     beam = cached(
         cache,

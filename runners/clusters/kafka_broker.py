@@ -45,7 +45,7 @@ _LOGGING: Final = (
 def up(folder: Path, cache: Path, environment: Mapping[str, str], tell: Tell) -> ClusterState:
     """Bring the broker up, or leave it running; its topics stay on disk between runs.
 
-    Takes a few seconds, and 120 MB of downloads the first time. Raises UsageError without Java 17, JobError if the
+    Takes a few seconds, and 45 MB of downloads the first time. Raises UsageError without Java 17, JobError if the
     broker does not come up.
     """
     java = find_java(environment, OLDEST_JAVA)
