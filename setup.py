@@ -46,6 +46,7 @@ setup(
             "duckdb",
             "hypothesis",
             "import-linter",
+            "kubernetes-validate",
             "mypy",
             "obp",
             "orjson",
