@@ -6,6 +6,7 @@ are not deleted, so trimming (`XTRIM`, `MAXLEN`) is the producer's choice.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import redis
@@ -17,6 +18,8 @@ from transforms.io.stream_url import split_stream_url
 from transforms.pieces import BEFORE_ALL_MS
 
 _WAIT_MS: Final = 10
+_GATHER_S: Final = 0.02
+"""Once a read has emptied the stream, the next begins this much later: many small blocks cost more than they hasten."""
 _AWAY_WAIT_S: Final = 0.2
 
 
@@ -25,11 +28,15 @@ class RedisStreamReader:
 
     finished: Final = False
 
-    def __init__(self, url: str, places: dict[str, Place], block_rows: int) -> None:
+    def __init__(
+        self, url: str, places: dict[str, Place], block_rows: int,
+        clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
         self._url, self._key = split_stream_url(url)
         self._name, self._rows = url, block_rows
         self._last = places[url].offset if url in places else "0-0"
         self._ready: list[Block] = []
+        self._clock, self._sleep, self._not_before = clock, sleep, 0.0
         # RESP2 answers are plain lists, and are taken as they are: redis-py would build a dict an entry.
         self._redis = redis.Redis.from_url(self._url, socket_timeout=30.0, protocol=2)
         self.least_ms = places[url].highest_ms if url in places else BEFORE_ALL_MS
@@ -39,15 +46,26 @@ class RedisStreamReader:
         self.least_ms = highest_ms
 
     def read(self) -> Block | None:
-        """Return entries since the last call, at most `block_rows` and of one form; None after 10 ms without any."""
+        """Return entries since the last call, at most `block_rows` and of one form; None after 10 ms without any.
+
+        Returns at once while there is more than a block holds, and after silence; else gathers for up to 20 ms.
+        """
         if not self._ready:
+            self._gather()
             entries = self._entries()
             if not entries:
                 return None
+            drained = len(entries) < self._rows
+            self._not_before = self._clock() + _GATHER_S if drained else 0.0
             self._last = entries[-1][0].decode()
             self._ready = blocks_of(self._name, entries)
-            self._ready[-1] = self._ready[-1]._replace(drained=len(entries) < self._rows)
+            self._ready[-1] = self._ready[-1]._replace(drained=drained)
         return self._ready.pop(0)
+
+    def _gather(self) -> None:
+        wait_s = self._not_before - self._clock()
+        if wait_s > 0:
+            self._sleep(wait_s)
 
     def _entries(self) -> list[Any]:
         connection: Any = None
