@@ -49,6 +49,7 @@ class InMemoryLog:
         self.at: dict[int, int] = {}
         self.held: set[int] = set()
         self.told_end: dict[int, int] = {}
+        self.stuck: set[int] = set()
 
     def partitions(self) -> list[int] | None:
         return None if self.topic.away else sorted(self.topic.messages)
@@ -71,7 +72,7 @@ class InMemoryLog:
         taken, left = Taken(), min(most, self.most)
         if self.topic.away:
             return taken
-        for number in [each for each in self.at if each not in self.held]:
+        for number in [each for each in self.at if each not in self.held | self.stuck]:
             low, high, at = self.topic.low[number], self.topic.high[number], self.at[number]
             if not left:
                 break

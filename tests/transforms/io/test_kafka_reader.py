@@ -1,5 +1,6 @@
 """The reader over a topic in memory: once and in order, through restarts, gaps, and partitions of all tempers."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -11,9 +12,10 @@ from in_memory_topic import Clock, InMemoryLog, Reading, Topic, ids
 
 from schemas.errors import SourceError
 from transforms.io.blocks import Place
-from transforms.io.kafka_partitions import parse_place
-from transforms.io.kafka_stream import LOOK_EVERY_S, KafkaReader
+from transforms.io.kafka_partitions import PATIENCE_S, Messages, Partition, parse_place
+from transforms.io.kafka_stream import HELD_BYTES, LOOK_EVERY_S, KafkaReader
 from transforms.io.kafka_url import KafkaTopic, parse_kafka_url
+from transforms.io.stream_entries import Entries
 from transforms.pieces import BEFORE_ALL_MS
 
 LIVE = parse_kafka_url("kafka://h/t?idle=10s")
@@ -112,13 +114,15 @@ def test_every_event_once_and_in_order_by_one_reader_through_restarts(
         assert own == sorted(own)
 
 
-def test_the_partition_furthest_behind_is_read_next(topic: Topic, opened: Open) -> None:
+@pytest.mark.parametrize("most", [1000, 4])
+def test_the_partition_furthest_behind_is_read_next(most: int, topic: Topic, opened: Open) -> None:
+    """Also where others' messages are there first."""
     for number, step in ((0, 1000), (1, 10_000), (2, 3000)):
         for at in range(30):
             topic.event(number, at * step)
     times = [
         max(t.value for t in block.decoded.events["event_time"])
-        for block in opened(rows=5).rest()
+        for block in opened(rows=5, most=most).rest(60)
         if block.decoded.events.num_rows
     ]
     # Time goes back only by what one block of the sparsest partition spans.
@@ -198,6 +202,59 @@ def test_silence_of_a_broker_that_is_away_is_no_idleness(topic: Topic, clock: Cl
     topic.away = False
     assert passed(clock, 1, reading) == ["0-1"]
     assert reading.watermark_ms == 2000
+
+
+def test_what_came_while_a_broker_was_away_is_not_overtaken(topic: Topic, clock: Clock, opened: Open) -> None:
+    reading = opened(most=1)
+    for number in range(3):
+        topic.event(number, 1000 * (number + 1))
+    reading.rest(10)
+    topic.away = True
+    for number, time_ms in ((0, 2000), (1, 9000), (2, 9000)):
+        topic.event(number, time_ms)
+    passed(clock, 30, reading)
+    topic.away = False
+    for _ in range(30):
+        reading.block()
+        assert reading.watermark_ms <= reading.places[NAME(0)].highest_ms
+    assert reading.watermark_ms == 2000
+
+
+def test_a_partition_without_its_broker_stops_nobody_and_others_do_not_fill_memory(
+    topic: Topic, clock: Clock
+) -> None:
+    topic.event(0, 1)
+    padding = b" " * 100_000
+    for at in range(250):
+        told = {"event_id": f"n{at}", "event_type": "follow", "event_time": at, "user_id": "u"}
+        topic.put(1, json.dumps(told).encode() + padding)
+    log = InMemoryLog(topic, 10)
+    log.stuck = {0}
+    reading = Reading(KafkaReader(LIVE, {}, 1000, open_log=lambda _: log, clock=clock))
+    assert ids(reading.rest(30)) == []
+    assert log.held == {1}
+    assert log.at[1] * len(padding) < HELD_BYTES / 3 + 11 * len(padding)
+    clock.now_s += PATIENCE_S
+    assert ids(reading.rest(30)) == [f"n{at}" for at in range(250)]
+    assert log.held == set()
+
+
+def test_messages_that_come_again_are_left_out() -> None:
+    partition = Partition(0, 5)
+    partition.fed(Messages([4, 5, 6, 8], [b"a", b"b", b"c", b"d"]), 0.0)
+    partition.fed(Messages([6, 8, 9], [b"c", b"d", b"e"]), 0.0)
+    assert partition.taken(10, 100) == Entries([6, 8, 9], [b"c", b"d", b"e"])
+    assert (partition.offset, partition.waiting_bytes) == (9, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "count"), [(2, 100, 2), (9, 1, 1), (9, 4, 2), (9, 5, 3), (9, 100, 3)]
+)
+def test_a_block_is_bounded_by_rows_and_bytes_and_has_at_least_one(rows: int, size: int, count: int) -> None:
+    partition = Partition(0, 0)
+    partition.fed(Messages([1, 2, 3], [b"ab", b"cd", b"ef"]), 0.0)
+    assert len(partition.taken(rows, size).payloads) == count
+    assert (partition.offset, partition.waiting_bytes) == (count, 6 - 2 * count)
 
 
 def test_a_partition_not_read_to_its_end_is_never_idle(topic: Topic, clock: Clock, opened: Open) -> None:
