@@ -205,7 +205,7 @@ def test_silence_of_a_broker_that_is_away_is_no_idleness(topic: Topic, clock: Cl
 
 
 def test_what_came_while_a_broker_was_away_is_not_overtaken(topic: Topic, clock: Clock, opened: Open) -> None:
-    reading = opened(most=1)
+    reading = opened(most=1, rows=1)
     for number in range(3):
         topic.event(number, 1000 * (number + 1))
     reading.rest(10)
