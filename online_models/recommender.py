@@ -97,6 +97,15 @@ class Recommender:
         remaining = int(state.sight.changed.sum() + state.audience.changed.sum())
         return Updates(model_payload(mix, self.model_version, self.counters()), items, users, remaining)
 
+    def untell(self) -> None:
+        """Forget what serving was told: everything alive counts as changed, as after serving lost it."""
+        state = self.mix._state
+        for changed, ids in (
+            (state.sight.changed, self.mix._items),
+            (state.audience.changed, self.mix._users),
+        ):
+            changed[: len(ids)] = [name is not None for name in ids.names]
+
     def to_bytes(self) -> bytes:
         """The whole durable state, and which of it serving has not been told."""
         return msgspec.msgpack.encode({"format": FORMAT, **self._durable()})

@@ -38,12 +38,12 @@ def build_live_room(pipeline: beam.Pipeline, sources: list[SourceConfig], option
     _ = credited.figures | Sharded("Figures", partial(_figures, options), (), options.job)
     if options.recommender:
         _ = new.learn | Sharded("Learn", partial(_learn, options), (), options.job)
-    _ = read.dead | "KeepRefused" >> _dead_letters(options)
-    _ = new.dead | "KeepLate" >> _dead_letters(options)
+    _ = read.dead | _dead_letters("KeepRefused", options)
+    _ = new.dead | _dead_letters("KeepLate", options)
 
 
-def _dead_letters(options: LiveRoomOptions) -> KeepDeadLetters:
-    return KeepDeadLetters(options.open_publisher, options.namespace, options.job)
+def _dead_letters(name: str, options: LiveRoomOptions) -> KeepDeadLetters:
+    return KeepDeadLetters(name, options.open_publisher, options.namespace, options.job)
 
 
 def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:

@@ -18,6 +18,7 @@ from transforms.metrics.shard import CellShard
 from transforms.orders.shard import OrderShard
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, FINAL, Piece, Progress
+from transforms.publish import Lossless
 from transforms.recommend.shard import LearnerShard
 from transforms.shards import Shard
 
@@ -25,7 +26,7 @@ _START_MS = 1_767_225_600_000
 _HOUR_MS = 3_600_000
 
 
-class Nowhere:
+class Nowhere(Lossless):
     """A publisher that keeps nothing."""
 
     def epoch(self) -> int:

@@ -18,6 +18,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{d:REASON}` | hash | digest of the raw bytes → dead letter record |
 | `NS:{r}:model` | hash | `model` → recommender model |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
+| `NS:writers` | hash | writer → how many flushes it has made; one that finds less knows that something was lost |
 | `NS:v:{…}` | string | the newest version that was written to the hash of the same braces; for writers only |
 
 `START` is UTC milliseconds, `-1` for `total`; `US` is the unit separator `\\x1f`; braces are hash tags, so
@@ -93,6 +94,12 @@ values. The mark is at least the version of every field, so a write no older tha
 which takes a third of the server's time; without a mark beside a hash, all are looked at. Versions are compared as
 numbers: Lua compares strings by the server's locale, and not by their bytes.
 """
+
+
+RAISE: Final = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+"""
+"""Raise a counter to at least a number."""
 
 
 class Version(NamedTuple):
@@ -199,3 +206,8 @@ def epoch_key(namespace: str) -> str:
 def progress_key(namespace: str) -> str:
     """Key of the running attempt's progress."""
     return f"{namespace}:progress"
+
+
+def writers_key(namespace: str) -> str:
+    """Key of how many flushes each writer has made."""
+    return f"{namespace}:writers"

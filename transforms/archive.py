@@ -7,7 +7,7 @@ read only when the store was found to have lost something.
 
 >>> gone = Finals()
 >>> gone.put("is:{m}", [b"a", b"b"], [b"v1", b"v2"])
->>> list(written(gone.take()))
+>>> [(key, list(fields), list(values)) for key, fields, values in written(gone.take())]
 [('is:{m}', [b'a', b'b'], [b'v1', b'v2'])]
 >>> gone.take()
 b''
@@ -17,16 +17,30 @@ import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import msgspec
+import numpy as np
 
-Write = tuple[str, list[bytes], list[bytes]]
+from transforms.packed import Packed
+
+Write = tuple[str, Packed, Packed]
 """A key, fields of its hash, and their values with a version before each."""
 
+_BOUNDS: Final = np.dtype("<u4")
 _LENGTH: Final = struct.Struct("<I")
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODER: Final = msgspec.msgpack.Decoder(Write)
+_DECODER: Final = msgspec.msgpack.Decoder(tuple[str, bytes, bytes, bytes, bytes])
+
+
+class Archive(Protocol):
+    """Where one shard's final writes are kept, for as long as its state."""
+
+    def append(self, piece: bytes) -> None:
+        """Append what `Finals.take` returned."""
+
+    def read(self) -> Iterator[Write]:
+        """Yield every write, oldest first."""
 
 
 class Finals:
@@ -35,9 +49,9 @@ class Finals:
     def __init__(self) -> None:
         self._frames: list[bytes] = []
 
-    def put(self, key: str, fields: Iterable[bytes], values: Iterable[bytes]) -> None:
+    def put(self, key: str, fields: Sequence[bytes], values: Sequence[bytes]) -> None:
         """Add one write; versions must stand before the values, as where they were published."""
-        frame = _ENCODER.encode((key, list(fields), list(values)))
+        frame = _ENCODER.encode((key, *_parts(fields), *_parts(values)))
         self._frames.append(_LENGTH.pack(len(frame)))
         self._frames.append(frame)
 
@@ -57,8 +71,24 @@ def written(archived: bytes | memoryview) -> Iterator[Write]:
         at += _LENGTH.size
         if end - at < size:
             raise ValueError(f"An archive ends {end - at} bytes into a write of {size}.")
-        yield _DECODER.decode(archived[at : at + size])
+        yield _write(archived[at : at + size])
         at += size
+
+
+def _parts(texts: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Return the bytes of many strings, and where each begins."""
+    packed = texts if isinstance(texts, Packed) else Packed.of(texts)
+    first, last = int(packed.bounds[0]), int(packed.bounds[-1])
+    return packed.data[first:last].tobytes(), (packed.bounds - first).astype(_BOUNDS).tobytes()
+
+
+def _write(frame: bytes | memoryview) -> Write:
+    key, *parts = _DECODER.decode(frame)
+    fields, values = (
+        Packed(np.frombuffer(data, np.uint8), np.frombuffer(bounds, _BOUNDS).astype(np.int64))
+        for data, bounds in (parts[:2], parts[2:])
+    )
+    return key, fields, values
 
 
 class ArchiveFile:
@@ -89,11 +119,26 @@ class ArchiveFile:
         with open(self._file.name, "rb") as file:
             while header := file.read(_LENGTH.size):
                 [size] = _LENGTH.unpack(header)
-                yield _DECODER.decode(file.read(size))
+                yield _write(file.read(size))
 
     def close(self) -> None:
         """Give the file back."""
         self._file.close()
+
+
+class BagArchive:
+    """An archive in a bag of Beam's state, as it is while one element is processed."""
+
+    def __init__(self, bag: Any) -> None:
+        self._bag = bag
+
+    def append(self, piece: bytes) -> None:
+        """Add a piece; it is kept if the element's bundle is."""
+        self._bag.add(piece)
+
+    def read(self) -> Iterator[Write]:
+        """Yield every write, oldest first."""
+        return read_pieces(self._bag.read())
 
 
 def read_pieces(pieces: Sequence[bytes] | Iterable[bytes]) -> Iterator[Write]:

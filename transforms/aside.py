@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from transforms.pieces import Piece, Progress
+from transforms.pieces import Piece
 
 if TYPE_CHECKING:
     from transforms.shards import Shard
@@ -22,8 +22,8 @@ _BACKLOG: Final = 2
 class Aside:
     """Absorbs pieces on a second thread; what fails there is raised at the next call here."""
 
-    def __init__(self, name: str, shard: "Shard", passed: Callable[[Progress], None]) -> None:
-        self._shard, self._passed = shard, passed
+    def __init__(self, name: str, shard: "Shard", done: Callable[[Piece], None]) -> None:
+        self._shard, self._done = shard, done
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._under_way: deque[Future[None]] = deque()
 
@@ -45,4 +45,4 @@ class Aside:
     def _absorb(self, piece: Piece) -> None:
         for tag, _ in self._shard.absorb(piece):
             raise TypeError(f"A step beside the pipeline cannot send anything; it sent to {tag!r}.")
-        self._passed(piece.progress)
+        self._done(piece)

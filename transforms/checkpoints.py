@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from schemas.errors import StateError
+from transforms.archive import ArchiveFile
 from transforms.pieces import Piece, Progress
 from transforms.state import spill
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from transforms.intake import Taken
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The format of all state, in checkpoints and in Beam state; raised with any change to what the shards keep
 or to the pieces that their logs hold (`tests/pipelines/steps.txt`)."""
 MANIFEST: Final = "checkpoint.pickle"
@@ -78,6 +79,8 @@ class Checkpoints:
     _restored: dict[str, Any] = field(default_factory=dict)
     _asides: dict[str, Aside] = field(default_factory=dict)
     _parked: dict[tuple[int, int], "tuple[pa.RecordBatch, ...]"] = field(default_factory=dict)
+    _archives: dict[str, ArchiveFile] = field(default_factory=dict)
+    _archived: dict[str, int] = field(default_factory=dict)
     _due: float = 0.0
 
     def restore(self) -> bool:
@@ -97,6 +100,7 @@ class Checkpoints:
         self._sequence = manifest["sequence"]
         self.counters.update(manifest["counters"])
         self._restored = manifest["shards"]
+        self._archived = dict(manifest["archives"])
         return True
 
     def register(self, name: str, shard: Snapshot) -> None:
@@ -105,6 +109,13 @@ class Checkpoints:
         state = self._restored.pop(name, None)
         if state is not None:
             shard.load(state)
+
+    def archive(self, name: str) -> ArchiveFile:
+        """Return the archive of one step, as long as it was at the checkpoint that the job goes on from."""
+        if name not in self._archives:
+            path = self.directory / f"{name}.archive"
+            self._archives[name] = ArchiveFile(path, self._archived.get(name, 0))
+        return self._archives[name]
 
     def beside(self, name: str, aside: Aside) -> None:
         """Take note of work that a checkpoint must wait for."""
@@ -170,9 +181,11 @@ class Checkpoints:
 
     def _write(self, position: Any) -> None:
         states = {name: shard.state() for name, shard in self._shards.items()}
+        self._archived |= {name: archive.sync() for name, archive in self._archives.items()}
         manifest = {
             "format": FORMAT, "job_id": self.job_id, "epoch": self.epoch, "position": position,
             "sequence": self._sequence, "counters": dict(self.counters), "shards": self._restored | states,
+            "archives": dict(self._archived),
         }  # fmt: skip
         self.directory.mkdir(parents=True, exist_ok=True)
         write_state(self.directory / MANIFEST, manifest)

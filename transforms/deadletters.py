@@ -6,12 +6,17 @@ from typing import Any, Final
 
 import apache_beam as beam
 import pyarrow as pa
+from apache_beam.coders import BytesCoder
+from apache_beam.transforms.userstate import BagStateSpec
 
 from schemas.keys import Version, dead_letter_key, pack_version
 from schemas.records import DeadLetterRecord, encode
+from transforms import checkpoints
+from transforms.archive import BagArchive
 from transforms.counting import counter
 from transforms.pieces import Keyed
-from transforms.publish import Publisher, PublisherFactory
+from transforms.publish import Outlet, Publisher, PublisherFactory
+from transforms.shards import made_lasting
 
 _FIELDS_A_WRITE: Final = 200
 _ANY_VERSION: Final = pack_version(Version(0, 0, 0))
@@ -19,23 +24,39 @@ _ANY_VERSION: Final = pack_version(Version(0, 0, 0))
 
 
 class _KeepDoFn(beam.DoFn):
-    def __init__(self, open_publisher: PublisherFactory, namespace: str, job: str | None) -> None:
-        self._open, self._namespace, self._job = open_publisher, namespace, job
+    """Has no state but an archive: a store that lost dead letters gets them back from there."""
+
+    ARCHIVE = BagStateSpec("archive", BytesCoder())
+
+    def __init__(self, name: str, open_publisher: PublisherFactory, namespace: str, job: str | None) -> None:
+        self._name, self._open, self._namespace, self._job = name, open_publisher, namespace, job
 
     def setup(self) -> None:
-        self._publisher, self._count = self._open(), counter(self._job)
+        self._outlet, self._count = Outlet(self._open()), counter(self._job)
 
-    def process(self, element: Keyed) -> Iterator[Any]:
+    def process(self, element: Keyed, archive: Any = beam.DoFn.StateParam(ARCHIVE)) -> Iterator[Any]:
         _, piece = element
         by_reason: dict[str, dict[str, bytes]] = {}
-        for row in _rows(piece.batch):
-            letters = by_reason.setdefault(row.pop("reason"), {})
-            letters[digest(row["raw"])] = _ANY_VERSION + encode(DeadLetterRecord(**row))
+        for batch in piece.batches:
+            for row in _rows(batch):
+                letters = by_reason.setdefault(row.pop("reason"), {})
+                letters[digest(row["raw"])] = _ANY_VERSION + encode(DeadLetterRecord(**row))
         for reason, letters in by_reason.items():
             self._count(f"refused.{reason}", len(letters))
-            keep(self._publisher, dead_letter_key(self._namespace, reason), letters)
-        self._publisher.flush()
+            key = dead_letter_key(self._namespace, reason)
+            keep(self._outlet.publisher, key, letters)
+            self._outlet.finals.put(key, [field.encode() for field in letters], list(letters.values()))
+        self._outlet.publisher.flush()
+        kept = checkpoints.of(self._job).archive(self._name) if self._job else BagArchive(archive)
+        made_lasting(self, kept, self._count, piece.urgent)
         yield from ()
+
+    def outlet(self) -> Outlet:
+        """Return what it publishes through."""
+        return self._outlet
+
+    def republish(self) -> None:
+        """Nothing is held: dead letters are archived as they come."""
 
 
 def digest(raw: bytes) -> str:
@@ -61,9 +82,9 @@ def keep(publisher: Publisher, key: str, letters: dict[str, bytes]) -> None:
 class KeepDeadLetters(beam.PTransform):
     """Write dead-letter pieces through a publisher."""
 
-    def __init__(self, open_publisher: PublisherFactory, namespace: str, job: str | None) -> None:
-        super().__init__()
-        self._keep = _KeepDoFn(open_publisher, namespace, job)
+    def __init__(self, name: str, open_publisher: PublisherFactory, namespace: str, job: str | None) -> None:
+        super().__init__(name)
+        self._keep = _KeepDoFn(name, open_publisher, namespace, job)
 
     def expand(self, pieces: beam.PCollection[Keyed]) -> beam.PCollection[Any]:
         """Apply the sink."""

@@ -19,7 +19,7 @@ from transforms.event_view import EventView
 from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
 from transforms.metrics.partials import event_partials, touch_partials
 from transforms.orders.events import order_events
-from transforms.pieces import BEFORE_ALL_MS, LowWatermark, Piece, Progress
+from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.recommend.interactions import interactions_of
 from transforms.routing import sent
 from transforms.shards import Output
@@ -77,7 +77,7 @@ class DedupShard:
         kept = events.select(_ROUTED_COLUMNS)
         accepted = kept if new.all() else kept.filter(pa.array(new))
         progress = Progress(self._key, self._routes.shards, piece.progress.sequence, watermark)
-        yield from self._refusals(events, verdicts, piece.progress)
+        yield from self._refusals(events, verdicts, piece)
         yield from self._routed(accepted, progress, piece.urgent)
 
     def _tally(self, verdicts: np.ndarray) -> None:
@@ -97,12 +97,14 @@ class DedupShard:
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))
 
-    def _refusals(self, events: pa.RecordBatch, verdicts: np.ndarray, progress: Progress) -> Iterator[Output]:
+    def _refusals(self, events: pa.RecordBatch, verdicts: np.ndarray, piece: Piece) -> Iterator[Output]:
         for verdict, (reason, rule, detail) in _REASONS.items():
             rows = np.flatnonzero(verdicts == verdict)
             if len(rows):
                 letters = _dead_letters(events.take(pa.array(rows)), reason, rule, detail)
-                yield "dead", (0, Piece(progress, (letters,)))
+                yield "dead", (0, Piece(piece.progress, (letters,)))
+        if piece.urgent >= IDLE:
+            yield "dead", (0, Piece(piece.progress, (), piece.urgent))
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
@@ -116,6 +118,12 @@ class DedupShard:
     def mute(self, muted: bool) -> None:
         """While muted, count nothing: it was counted before."""
         self._muted = muted
+
+    def outlet(self) -> None:
+        """Nothing is published here."""
+
+    def republish(self) -> None:
+        """Nothing is published here."""
 
 
 def _dead_letters(events: pa.RecordBatch, reason: str, rule: str, detail: str) -> pa.RecordBatch:

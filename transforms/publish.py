@@ -1,56 +1,12 @@
 """`Publisher`: where results go, as the steps of the pipeline see it; `transforms.io` has the Redis one."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import Any, Final, Protocol, overload
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-import numpy as np
-import numpy.typing as npt
+from transforms.archive import Finals, Write
 
 _FIELDS_A_WRITE: Final = 500
-
-
-class Packed(Sequence[bytes]):
-    """Many byte strings in one buffer, for kernels; to everyone else a sequence of bytes.
-
-    >>> packed = Packed(np.frombuffer(b"abc", np.uint8), np.array([0, 1, 3]))
-    >>> list(packed), packed[1], list(packed[1:])
-    ([b'a', b'bc'], b'bc', [b'bc'])
-    """
-
-    __slots__ = ("bounds", "data")
-
-    def __init__(self, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> None:
-        self.data, self.bounds = data.view(), bounds.view()
-        # Read-only always, so that kernels are compiled for one kind of array.
-        self.data.flags.writeable = self.bounds.flags.writeable = False
-
-    def __len__(self) -> int:
-        return len(self.bounds) - 1
-
-    def part(self, first: int, last: int) -> "Packed":
-        """Return some of them in a row, without a copy; 0 <= first <= last <= length."""
-        part = Packed.__new__(Packed)
-        part.data, part.bounds = self.data, self.bounds[first : last + 1]
-        return part
-
-    @overload
-    def __getitem__(self, at: int) -> bytes: ...
-    @overload
-    def __getitem__(self, at: slice) -> "Packed": ...
-    def __getitem__(self, at: int | slice) -> "bytes | Packed":
-        if isinstance(at, slice):
-            first, last, _ = at.indices(len(self))
-            return self.part(first, max(first, last))
-        place = range(len(self))[at]
-        return self.data[self.bounds[place] : self.bounds[place + 1]].tobytes()
-
-    def __iter__(self) -> Iterator[bytes]:
-        bounds: list[Any] = self.bounds.tolist()
-        if not len(self):
-            return iter(())
-        text = self.data[bounds[0] : bounds[-1]].tobytes()
-        return (text[a - bounds[0] : b - bounds[0]] for a, b in pairwise(bounds))
 
 
 class Publisher(Protocol):
@@ -77,6 +33,44 @@ class Publisher(Protocol):
     def flush(self) -> None:
         """Send everything taken so far; waits and retries while the store is away."""
 
+    def look(self) -> None:
+        """Ask the store whether it still has what it took; `flush` asks by the way."""
+
+    def lost(self) -> bool:
+        """Whether the store was found without something that it had taken, since the last call of this."""
+
+    def refill(self, writes: Iterable[Write]) -> None:
+        """Write again what has left the state of whoever publishes here."""
+
+    def refused(self) -> int:
+        """How many values an attempt that came after this one kept out, since the last call of this."""
+
+
+class Lossless:
+    """What a publisher says whose store never loses or refuses anything; to inherit from."""
+
+    def look(self) -> None:
+        """Nothing is asked."""
+
+    def lost(self) -> bool:
+        """Return that nothing is lost."""
+        return False
+
+    def refill(self, writes: Iterable[Write]) -> None:
+        """Nothing is missing."""
+
+    def refused(self) -> int:
+        """Return that nothing is refused."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """One shard's way out: its publisher, and what leaves its state but must stay published."""
+
+    publisher: Publisher
+    finals: Finals = field(default_factory=Finals)
+
 
 class Grouped:
     """Values waiting for their write, grouped by key: the fewer commands, the faster."""
@@ -95,6 +89,12 @@ class Grouped:
             for begin in range(0, len(fields), _FIELDS_A_WRITE):
                 part = fields[begin : begin + _FIELDS_A_WRITE]
                 publisher.set_newer(key, part, [values[field] for field in part])
+        self._waiting.clear()
+
+    def keep_in(self, finals: Finals) -> None:
+        """Hand everything held to an archive."""
+        for key, values in self._waiting.items():
+            finals.put(key, [field.encode() for field in values], list(values.values()))
         self._waiting.clear()
 
 

@@ -20,8 +20,11 @@ from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 
 from schemas.errors import StateError
 from transforms import checkpoints
+from transforms.archive import Archive, BagArchive
 from transforms.aside import Aside
-from transforms.pieces import Keyed, Piece, PieceCoder
+from transforms.counting import Count, counter
+from transforms.pieces import IDLE, Keyed, Piece, PieceCoder
+from transforms.publish import Outlet
 
 Output = tuple[str, Keyed]
 """A named output and what goes there."""
@@ -51,6 +54,22 @@ class Shard(Protocol):
     def mute(self, muted: bool) -> None:
         """While muted, absorb without publishing: the pieces were absorbed before."""
 
+    def outlet(self) -> Outlet | None:
+        """Return what it publishes through, None where it publishes nothing."""
+
+    def republish(self) -> None:
+        """Publish everything held anew: the store has lost it."""
+
+
+class Publishes(Protocol):
+    """Whatever has an outlet and can publish all it holds again."""
+
+    def outlet(self) -> Outlet | None:
+        """Return what it publishes through, None where it publishes nothing."""
+
+    def republish(self) -> None:
+        """Publish everything held anew."""
+
 
 ShardFactory = Callable[[int], Shard]
 
@@ -66,6 +85,7 @@ class _ShardDoFn(beam.DoFn):
     """Routes pieces to their shard and keeps its durable state."""
 
     LOG = BagStateSpec("log", BytesCoder())
+    ARCHIVE = BagStateSpec("archive", BytesCoder())
     VERSION = ReadModifyWriteStateSpec("version", VarIntCoder())
 
     def __init__(self, name: str, factory: ShardFactory, job: str | None, last: bool = False) -> None:
@@ -74,6 +94,7 @@ class _ShardDoFn(beam.DoFn):
     def setup(self) -> None:
         self._held: dict[int, _Held] = {}
         self._asides: dict[int, Aside] = {}
+        self._count = counter(self._job)
 
     def teardown(self) -> None:
         for aside in self._asides.values():
@@ -84,6 +105,7 @@ class _ShardDoFn(beam.DoFn):
         element: Keyed,
         log: Any = beam.DoFn.StateParam(LOG),
         version: Any = beam.DoFn.StateParam(VERSION),
+        archive: Any = beam.DoFn.StateParam(ARCHIVE),
     ) -> Iterator[Any]:
         key, piece = element
         if self._job:
@@ -93,6 +115,7 @@ class _ShardDoFn(beam.DoFn):
         before, held.version = held.version, _UNDER_WAY
         for tag, output in held.shard.absorb(piece):
             yield beam.pvalue.TaggedOutput(tag, output)
+        made_lasting(held.shard, BagArchive(archive), self._count, piece.urgent)
         self._log(held, piece, before, log, version)
 
     def _locally(self, local: checkpoints.Checkpoints, key: int, piece: Piece) -> Iterator[Any]:
@@ -104,13 +127,18 @@ class _ShardDoFn(beam.DoFn):
             held = self._held[key] = _Held(self._factory(key))
             local.register(name, held.shard)
             if self._last:
-                self._asides[key] = Aside(name, held.shard, partial(local.passed, name))
+                self._asides[key] = Aside(name, held.shard, partial(self._done, local, name, held.shard))
                 local.beside(name, self._asides[key])
         if self._last:
             self._asides[key].hand(piece)
             return
         for tag, output in held.shard.absorb(piece):
             yield beam.pvalue.TaggedOutput(tag, output)
+        self._done(local, name, held.shard, piece)
+
+    def _done(self, local: checkpoints.Checkpoints, name: str, shard: Shard, piece: Piece) -> None:
+        if shard.outlet():
+            made_lasting(shard, local.archive(name), self._count, piece.urgent)
         local.passed(name, piece.progress)
 
     def _rebuilt(self, key: int, log: Any, version: Any) -> _Held:
@@ -151,6 +179,26 @@ class _ShardDoFn(beam.DoFn):
         log.add(entry)
         held.version = crc32(encoded, before)
         version.write(held.version)
+
+
+def made_lasting(shard: "Publishes", archive: Archive, count: Count, urgent: int) -> None:
+    """Archive what left a shard's state, and fill the store again where it was found to have lost something.
+
+    A shard notices a loss when it next writes, and when its source pauses or ends.
+    """
+    outlet = shard.outlet()
+    if outlet is None:
+        return
+    if urgent >= IDLE:
+        outlet.publisher.look()
+    if final := outlet.finals.take():
+        archive.append(final)
+    while outlet.publisher.lost():
+        count("store_losses", 1)
+        outlet.publisher.refill(archive.read())
+        shard.republish()
+    if refused := outlet.publisher.refused():
+        count("writes_refused", refused)
 
 
 class Sharded(beam.PTransform):

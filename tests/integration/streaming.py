@@ -32,12 +32,15 @@ def free_port() -> int:
         return port
 
 
-def start_server(folder: Path, port: int) -> "subprocess.Popen[bytes]":
-    """Start a server in a folder, again with everything it had; returns once it answers."""
+def start_server(folder: Path, port: int, log: bool = True) -> "subprocess.Popen[bytes]":
+    """Start a server in a folder, again with everything it had; returns once it answers.
+
+    Without a `log` it has what was last saved.
+    """
     (folder / "port").write_text(str(port))
     process = subprocess.Popen(
         [next(iter(candidates())), "--port", str(port), "--unixsocket", folder / "s.sock", "--dir", folder,
-         "--appendonly", "yes", "--save", "", "--pidfile", folder / "server.pid", "--daemonize", "no"],
+         "--appendonly", "yes" if log else "no", "--save", "", "--pidfile", folder / "server.pid", "--daemonize", "no"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     (folder / "pid").write_text(str(process.pid))

@@ -18,6 +18,7 @@ from runners.job_sources import OpenFolder
 from transforms.deadletters import _KeepDoFn
 from transforms.io.read import SourceConfig
 from transforms.pieces import Piece, PieceCoder
+from transforms.publish import Lossless
 from transforms.shards import _ShardDoFn
 
 T0 = 1_767_225_600_000
@@ -42,7 +43,7 @@ class Recording:
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-class Nowhere:
+class Nowhere(Lossless):
     """Publishes nothing."""
 
     def __call__(self) -> "Nowhere":
@@ -78,9 +79,12 @@ def recorded() -> Recording:
         recording.pieces[self._name] = PieceCoder().decode(PieceCoder().encode(piece))
         recording.states[self._name] = held.shard.state()
 
-    def watched_keep(self: Any, element: Any) -> Iterator[Any]:
-        recording.pieces["KeepDeadLetters"] = element[1]
-        yield from keep(self, element)
+    def watched_keep(
+        self: Any, element: Any, archive: Any = beam.DoFn.StateParam(_KeepDoFn.ARCHIVE)
+    ) -> Iterator[Any]:
+        if element[1].batches:
+            recording.pieces["KeepDeadLetters"] = element[1]
+        yield from keep(self, element, archive)
 
     with (
         TemporaryDirectory() as folder,

@@ -34,6 +34,12 @@ class CountingShard:
     def mute(self, muted: bool) -> None:
         self.muted = muted
 
+    def outlet(self) -> None:
+        return None
+
+    def republish(self) -> None:
+        raise AssertionError("It publishes nothing.")
+
 
 def piece_of(numbers: list[int], sequence: int = 1) -> Piece:
     return Piece(Progress(0, 1, sequence, 5), (pa.record_batch({"n": pa.array(numbers, pa.int64())}),))

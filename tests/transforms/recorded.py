@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 from schemas.keys import Version, unpack_version
 from transforms.pacing import Pace
+from transforms.publish import Lossless
 
 
-class Recorded:
+class Recorded(Lossless):
     """What was published; every shard of a test may share one."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from counting_shard import CountingShard, piece_of
 
 from transforms.aside import Aside
 from transforms.checkpoints import Checkpoints
-from transforms.pieces import Piece, Progress
+from transforms.pieces import Piece
 from transforms.shards import Output
 
 FAILING = 13
@@ -32,8 +32,8 @@ class Slow(CountingShard):
 
 
 def handed(shard: Slow, sequences: range, passed: list[int]) -> Aside:
-    def note(progress: Progress) -> None:
-        passed.append(progress.sequence)
+    def note(piece: Piece) -> None:
+        passed.append(piece.progress.sequence)
 
     aside = Aside("slow", shard, note)
     for sequence in sequences:
@@ -53,7 +53,7 @@ def test_pieces_are_absorbed_in_order_while_the_caller_goes_on() -> None:
 
 def test_a_slow_step_holds_its_caller_back() -> None:
     shard, passed, handed_over = Slow(), list[int](), list[int]()
-    aside = Aside("slow", shard, lambda progress: passed.append(progress.sequence))
+    aside = Aside("slow", shard, lambda piece: passed.append(piece.progress.sequence))
 
     def hand_many() -> None:
         for sequence in range(101, 201):
@@ -95,7 +95,7 @@ def test_a_checkpoint_waits_for_work_beside_the_pipeline(tmp_path: Path) -> None
     checkpoints = Checkpoints(tmp_path, "job")
     shard = Slow()
     checkpoints.register("slow", StateOf(shard))
-    aside = Aside("slow", shard, lambda progress: checkpoints.passed("slow", progress))
+    aside = Aside("slow", shard, lambda piece: checkpoints.passed("slow", piece.progress))
     checkpoints.beside("slow", aside)
     aside.hand(piece_of([], checkpoints.next_sequence()))
     threading.Timer(0.05, shard.through.release).start()

@@ -108,7 +108,7 @@ class Chain:
             elif tag == "learn":
                 assert not list(self.learner.absorb(out))
             else:
-                self.dead += out.batch["event_id"].to_pylist()
+                self.dead += [name for batch in out.batches for name in batch["event_id"].to_pylist()]
 
     def restart(self) -> None:
         """Write all state down, lose the memory, and read it back into new shards."""

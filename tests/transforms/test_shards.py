@@ -66,7 +66,7 @@ def fed(
     fn: _ShardDoFn, key: int, numbers: list[int], cells: Cells
 ) -> list[tuple[str, tuple[int, list[int]]]]:
     """What a worker makes of one piece; its writes go to `cells`."""
-    outputs = fn.process((key, piece_of(numbers)), Log(cells), Version(cells))
+    outputs = fn.process((key, piece_of(numbers)), Log(cells), Version(cells), Log(Cells()))
     return [(output.tag, numbers_of(output.value)) for output in outputs]
 
 
@@ -105,7 +105,7 @@ def test_every_worker_goes_on_from_what_was_committed(bundles: list[_Bundle], co
 def test_a_piece_whose_outputs_failed_downstream_is_not_absorbed_twice() -> None:
     fn, cells = worker(), Cells()
     fed(fn, 0, [1], cells)
-    outputs = fn.process((0, piece_of([2])), Log(cells), Version(cells))
+    outputs = fn.process((0, piece_of([2])), Log(cells), Version(cells), Log(Cells()))
     next(outputs)
     outputs.close()
     assert fed(fn, 0, [2], cells) == expected(0, [1, 2])
@@ -176,7 +176,7 @@ def test_on_a_runner_state_is_kept_by_key_and_every_output_has_its_name() -> Non
         assert_that(sizes, equal_to([1, 2, 3, 4, 5] * 3), label="sizes")
 
 
-_LOG, _VERSION = beam.DoFn.StateParam(_ShardDoFn.LOG), beam.DoFn.StateParam(_ShardDoFn.VERSION)
+_LOG, _VERSION, _ARCHIVE = map(beam.DoFn.StateParam, (_ShardDoFn.LOG, _ShardDoFn.VERSION, _ShardDoFn.ARCHIVE))
 
 
 class _Reborn(_ShardDoFn):
@@ -187,9 +187,10 @@ class _Reborn(_ShardDoFn):
         element: Any,
         log: Any = _LOG,
         version: Any = _VERSION,
+        archive: Any = _ARCHIVE,
     ) -> Iterator[Any]:
         self.setup()
-        yield from super().process(element, log, version)
+        yield from super().process(element, log, version, archive)
 
 
 def test_on_a_runner_memory_is_rebuilt_from_beam_state_alone() -> None:

@@ -181,9 +181,16 @@ class CreditBook:
 
     def take_credits(self) -> Iterator[tuple[str, str, CreditBody]]:
         """Yield (order_id, item_id, the fields of a `CreditRecord`) of every line credited anew since the last call."""
-        line = self._line
         rows = np.flatnonzero(self._mark["unpublished"])
         self._mark["unpublished"][rows] = 0
+        yield from self._credits(rows)
+
+    def unpublish(self) -> None:
+        """Call every line credited anew, as after what was published of them was lost."""
+        self._mark["unpublished"][:] = self._mark["booked"]
+
+    def _credits(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, str, CreditBody]]:
+        line = self._line
         counts = line["pin_count"][rows].astype(np.int64)
         last, linear = (
             kernels.shares_of(model, line["net"][rows], counts).tolist() for model in range(len(MODELS))
@@ -208,20 +215,28 @@ class CreditBook:
         ids = self._pin_ids.take(pins).to_pylist()
         return [(touch, *pairs[channel]) for touch, channel in zip(ids, channels, strict=True)]
 
-    def forget(self, watermark_ms: int) -> None:
-        """Forget touches and lines that nothing acceptable can still need; `watermark_ms` less the lateness."""
+    def forget(self, watermark_ms: int) -> list[tuple[str, str, CreditBody]]:
+        """Forget touches and lines that nothing acceptable can still need, and return those lines' credits.
+
+        `watermark_ms` is less the lateness; credits are as of `take_credits`.
+        """
         longest_ms = max(self._window.clicks_ms, self._window.views_ms)
         if not self._sweep.is_due(watermark_ms):
-            return
+            return []
         self._held.forget(watermark_ms - longest_ms)
-        self._forget_lines(watermark_ms - 2 * self._order_horizon_ms)
+        return self._forget_lines(watermark_ms - 2 * self._order_horizon_ms)
 
-    def _forget_lines(self, before_ms: int) -> None:
+    def _forget_lines(self, before_ms: int) -> list[tuple[str, str, CreditBody]]:
         line = self._line
         old = (line["pay_time"] < before_ms) & (self._mark["unpublished"] == 0)
         if old.sum() < max(_FORGET_LEAST, _FORGET_SHARE * len(old)):
-            return
-        kept = np.flatnonzero(~old)
+            return []
+        gone = list(self._credits(np.flatnonzero(old)))
+        self._keep_lines(np.flatnonzero(~old))
+        return gone
+
+    def _keep_lines(self, kept: npt.NDArray[np.int64]) -> None:
+        line = self._line
         pins = _ranges(line["pin_start"][kept], line["pin_count"][kept])
         self._line.keep(kept)
         self._mark.keep(kept)
@@ -253,7 +268,7 @@ class CreditBook:
         for name, part in self._parts().items():
             part.load(state[name])
         self._channel_names, self._channel_pairs = list(state["channel_names"]), []
-        self._mark["unpublished"][:] = self._mark["booked"]
+        self.unpublish()
 
 
 def _ranges(starts: Array, counts: Array) -> npt.NDArray[np.int64]:

@@ -1,15 +1,15 @@
 """One shard of users in the pipeline: touches and order lines in, credit to cells and credit records out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 
 from schemas.keys import BUCKETS, US, Version, bucket, credit_key, pack_version
-from transforms.attribution.book import AttributionWindow, CreditBook
+from transforms.attribution.book import AttributionWindow, CreditBody, CreditBook
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
-from transforms.publish import Grouped, PublisherFactory
+from transforms.publish import Grouped, Outlet, PublisherFactory
 from transforms.routing import sent
 from transforms.shards import Output
 
@@ -33,8 +33,9 @@ class AttributionShard:
         self._key, self._shards, self._lateness_ms, self._namespace = key, shards, lateness_ms, namespace
         self._book = CreditBook(window, order_horizon_ms)
         self._low = LowWatermark()
-        self._publisher, self._pace = open_publisher(), pace()
-        self._muted, self._absorbed = False, 0
+        self._outlet, self._pace = Outlet(open_publisher()), pace()
+        self._muted, self._absorbed, self._watermark_ms = False, 0, BEFORE_ALL_MS
+        self._keys = [credit_key(namespace, number) for number in range(BUCKETS)]
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Take the lines and touches of one piece; figures ride along."""
@@ -45,7 +46,7 @@ class AttributionShard:
         self._absorbed += touches.num_rows + lines.num_rows
         credit = self._book.settle()
         if watermark > BEFORE_ALL_MS:
-            self._book.forget(watermark - self._lateness_ms)
+            self._forget(watermark)
         if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
             self._publish(watermark)
         batches = [*figures, credit]
@@ -53,13 +54,32 @@ class AttributionShard:
         yield from sent("figures", batches, ["id"] * len(batches), self._shards, told, piece.urgent)
 
     def _publish(self, watermark: int) -> None:
-        version = pack_version(Version(self._publisher.epoch(), max(watermark, 0), self._absorbed))
+        publisher, self._watermark_ms = self._outlet.publisher, watermark
+        self._records(self._book.take_credits(), watermark).write_newer(publisher)
+        publisher.flush()
+
+    def _records(self, credits: Iterable[tuple[str, str, CreditBody]], watermark: int) -> Grouped:
+        version = pack_version(Version(self._outlet.publisher.epoch(), max(watermark, 0), self._absorbed))
         records = Grouped()
-        keys = [credit_key(self._namespace, number) for number in range(BUCKETS)]
-        for order_id, item_id, body in self._book.take_credits():
-            records.put(keys[bucket(order_id)], f"{order_id}{US}{item_id}", version + _ENCODE(body))
-        records.write_newer(self._publisher)
-        self._publisher.flush()
+        for order_id, item_id, body in credits:
+            key = self._keys[bucket(order_id)]
+            records.put(key, f"{order_id}{US}{item_id}", version + _ENCODE(body))
+        return records
+
+    def _forget(self, watermark: int) -> None:
+        """Let go of what nothing can change any more; its credit records stay published."""
+        gone = self._book.forget(watermark - self._lateness_ms)
+        if gone and not self._muted:
+            self._records(gone, watermark).keep_in(self._outlet.finals)
+
+    def outlet(self) -> Outlet:
+        """Return what it publishes through."""
+        return self._outlet
+
+    def republish(self) -> None:
+        """Publish every credit record held."""
+        self._book.unpublish()
+        self._publish(self._watermark_ms)
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""

@@ -169,6 +169,10 @@ class KafkaSink:
             _LOG.warning("Kafka has not confirmed for %.0f s; waiting", time.monotonic() - began)
         self._check()
 
+    def look(self) -> None:
+        """Ask the store whether it still has what it took."""
+        self._through.look()
+
     def lost(self) -> bool:
         """Whether the store was found without something that it had taken; topics keep what they took."""
         return self._through.lost()

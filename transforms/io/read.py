@@ -197,8 +197,7 @@ class _ReadDoFn(beam.DoFn):
             if config.job:
                 checkpoints.of(config.job).sent(config.reader, position, None)
             progress = _progress(config, position, session.position.watermark_ms)
-            for _, keyed in sent("", [_no_rows()], [ID_HASH], config.shards, progress, IDLE):
-                yield TimestampedValue(keyed, _timestamp(session.position.watermark_ms))
+            yield from _told(config, progress, IDLE, session.position.watermark_ms)
 
     def _end(self, config: SourceConfig, session: Session, tracker: Any, watermark_ms: int) -> Iterator[Any]:
         """Tell everyone that nothing more comes, so that all is learned and published."""
@@ -209,8 +208,15 @@ class _ReadDoFn(beam.DoFn):
         progress = _progress(config, position, watermark_ms)
         if config.job:
             checkpoints.of(config.job).sent(config.reader, position, None)
-        for _, keyed in sent("", [_no_rows()], [ID_HASH], config.shards, progress, FINAL):
-            yield TimestampedValue(keyed, _timestamp(watermark_ms))
+        yield from _told(config, progress, FINAL, watermark_ms)
+
+
+def _told(config: SourceConfig, progress: Progress, urgent: int, watermark_ms: int) -> Iterator[Any]:
+    """Tell every step how far the source is, without any events."""
+    stamp = _timestamp(watermark_ms)
+    yield beam.pvalue.TaggedOutput("dead", TimestampedValue((0, Piece(progress, (), urgent)), stamp))
+    for _, keyed in sent("", [_no_rows()], [ID_HASH], config.shards, progress, urgent):
+        yield TimestampedValue(keyed, stamp)
 
 
 def _progress(config: SourceConfig, position: Position, watermark_ms: int) -> Progress:

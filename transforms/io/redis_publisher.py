@@ -6,8 +6,9 @@ connection the whole flush is simply sent again.
 
 import hashlib
 import logging
+import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -17,10 +18,11 @@ import redis
 from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ResponseError, TimeoutError
 
 from schemas.errors import StoreError
-from schemas.keys import SET_NEWER, VERSION_BYTES, epoch_key, mark_key, progress_key
+from schemas.keys import RAISE, SET_NEWER, VERSION_BYTES, epoch_key, mark_key, progress_key, writers_key
 from transforms import checkpoints
+from transforms.archive import Write
 from transforms.io import wire
-from transforms.publish import Packed
+from transforms.packed import Packed
 
 _LOG: Final = logging.getLogger(__name__)
 _AWAY: Final = (ConnectionError, TimeoutError, BusyLoadingError)
@@ -28,6 +30,7 @@ _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 2.0
 _PATIENCE_S: Final = 600.0
 _FLUSH_FIELDS: Final = 20_000
+_FIELDS_A_WRITE: Final = 1000
 _SEND_BYTES: Final = 1 << 20
 
 _REVIVERS: dict[str, Callable[[], None]] = {}
@@ -61,9 +64,12 @@ class RedisPublisher:
         self._config = config
         self._redis = redis.Redis.from_url(config.url, socket_timeout=30.0, socket_connect_timeout=5.0)
         self._commands: list[bytes] = []
+        self._judged: list[int] = []
         self._fields = 0
         self._sha = ""
         self._epoch = 0
+        self._name = secrets.token_hex(8)
+        self._flushes, self._lost, self._refused = 0, False, 0
 
     def epoch(self) -> int:
         """Return the local checkpoint's epoch; on a cluster one of this publisher's own, above all before it.
@@ -84,6 +90,7 @@ class RedisPublisher:
         """Write each value unless a newer one stands there; see `schemas.keys.SET_NEWER`."""
         if not len(fields):
             return
+        self._judged.append(len(self._commands))
         head: tuple[Any, ...] = ("EVALSHA", self._sha or self._load_script(), 2, key, mark_key(key))
         if isinstance(fields, Packed) and isinstance(values, Packed):
             head += wire.extremes(values, VERSION_BYTES)
@@ -117,10 +124,35 @@ class RedisPublisher:
 
     def flush(self) -> None:
         """Send everything; returns when the server has taken it."""
-        if not self._commands:
-            return
-        self._patiently(self._send)
-        self._commands, self._fields = [], 0
+        if self._commands:
+            self._flushes += 1
+            self._patiently(self._send)
+            self._commands, self._judged, self._fields = [], [], 0
+
+    def look(self) -> None:
+        """Ask the server whether it still knows of the last flush."""
+        if self._flushes:
+            self._patiently(self._send)
+
+    def lost(self) -> bool:
+        """Whether the server was found without an earlier flush: emptied, or restored from an old copy."""
+        lost, self._lost = self._lost, False
+        return lost
+
+    def refused(self) -> int:
+        """How many values were older than what stood there."""
+        refused, self._refused = self._refused, 0
+        return refused
+
+    def refill(self, writes: Iterable[Write]) -> None:
+        """Write again what state holds no more; the attempts' counter goes back to where it was, too."""
+        _LOG.warning("Redis has lost figures that it had taken; writing all of them again")
+        self._patiently(lambda: self._redis.eval(RAISE, 1, epoch_key(self._config.namespace), self.epoch()))
+        for key, fields, values in writes:
+            for begin in range(0, len(fields), _FIELDS_A_WRITE):
+                end = min(begin + _FIELDS_A_WRITE, len(fields))
+                self.set_newer(key, fields.part(begin, end), values.part(begin, end))
+        self.flush()
 
     def _load_script(self) -> str:
         """Give the server the script; its name is its hash, so a packed command stays right for ever."""
@@ -129,19 +161,30 @@ class RedisPublisher:
         return self._sha
 
     def _send(self) -> None:
-        """Send packed commands over one connection; redis-py's own packing costs five times as much."""
+        """Send packed commands over one connection; redis-py's own packing costs five times as much.
+
+        Every flush is numbered on the server. One that does not find the number before its own there comes to a
+        server that has lost what it took; one that finds its own is sent for the second time.
+        """
+        writers = writers_key(self._config.namespace)
+        asked: tuple[Any, ...] = ("HGET", writers, self._name)
+        told: tuple[Any, ...] = ("HSET", writers, self._name, self._flushes)
+        commands = [hiredis.pack_command(asked), *self._commands, hiredis.pack_command(told)]
         connection: Any = self._redis.connection_pool.get_connection()
         try:
-            connection.send_packed_command(_joined(self._commands))
-            answers = [_answer(connection) for _ in self._commands]
+            connection.send_packed_command(_joined(commands))
+            answers = [_answer(connection) for _ in commands]
         except BaseException:
             connection.disconnect()
             raise
         finally:
             self._redis.connection_pool.release(connection)
+        # Before anything is raised: a server that was restarted has lost the script as well.
+        self._lost |= int(answers[0] or 0) < (self._flushes - 1 if self._commands else self._flushes)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
+        self._refused += sum(answers[place + 1] for place in self._judged)
 
     def _patiently(self, attempt: Callable[[], object]) -> None:
         """Try until it works: a restarted server has lost the script, a lost one comes back or is revived."""

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numba import njit, types
 
-from transforms.publish import Packed
+from transforms.packed import Packed
 
 _MOST_DIGITS: Final = 10
 _FRAME_BYTES: Final = _MOST_DIGITS + 5

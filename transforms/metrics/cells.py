@@ -28,7 +28,7 @@ from transforms.metrics import kernels
 from transforms.metrics.kernels import KIND_BITS, KINDS, START_BITS
 from transforms.metrics.packing import pack_rows, pack_texts
 from transforms.metrics.windows import TOTAL, DayStarts, ends_by
-from transforms.publish import Packed
+from transforms.packed import Packed
 from transforms.state import spill
 from transforms.state.columns import Columns
 from transforms.state.hashing import hash_text
@@ -113,6 +113,9 @@ class CellTable:
         rows = np.sort(self._changed[: self._changes])
         self._cells["dirty"][rows] = 0
         self._changes = 0
+        yield from self._as_stored(rows, version)
+
+    def _as_stored(self, rows: npt.NDArray[np.int32], version: bytes) -> Iterator[Published]:
         numbers, hashes = kernels.number_hashes(rows, self._cells["key"], self._series["group"])
         ordered, starts = kernels.gathered(rows, numbers, np.argsort(np.argsort(hashes)))
         hashes.sort()
@@ -142,14 +145,20 @@ class CellTable:
             start_ms = TOTAL_START if k == TOTAL else int(start) * MINUTE_MS
             yield WINDOWS[k], start_ms, self._fields[s].encode(), self._values[row].tolist()
 
-    def evict(self, watermark_ms: int) -> None:
-        """Drop clean cells whose window can no longer change, once they are half of what is held."""
+    def mark_all(self) -> None:
+        """Call every cell held changed."""
+        self._cells["dirty"][:] = 1
+        self._find_changed()
+
+    def evict(self, watermark_ms: int, version: bytes) -> Iterator[Published]:
+        """Drop clean cells whose window can no longer change, once they are half of what is held; yield them first."""
         if len(self._cells) < max(_EVICT_LEAST, self._look_from):
             return
         _, kinds, starts = self._unpack(slice(None))
         closed_before = (watermark_ms - self._horizon_ms) // MINUTE_MS
         closed = (ends_by(kinds, starts) <= closed_before) & (self._cells["dirty"] == 0)
         if closed.sum() >= _EVICT_SHARE * len(closed):
+            yield from self._as_stored(np.flatnonzero(closed).astype(np.int32), version)
             self._keep(np.flatnonzero(~closed))
         self._look_from = int(len(self._cells) * _EVICT_GROWTH)
 
@@ -180,8 +189,7 @@ class CellTable:
         self._fields.load(state["fields"])
         self._series_index.load(state["series_index"])
         self._cells.load(state["cells"])
-        self._cells["dirty"][:] = 1
         self._values = np.array(state["values"]).reshape(-1, self._width)
         self._cell_index = HashIndex()
         self._cell_index.rows_of(kernels.mix_keys(self._cells["key"]))
-        self._find_changed()
+        self.mark_all()

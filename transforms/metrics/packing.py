@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from transforms.publish import Packed
+from transforms.packed import Packed
 from transforms.state.hashing import text_parts
 
 _MOST_BYTES_AN_INTEGER = 9

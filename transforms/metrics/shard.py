@@ -16,7 +16,7 @@ from schemas.metrics import (
 from transforms.metrics.cells import CellTable, Published
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
-from transforms.publish import PublisherFactory
+from transforms.publish import Outlet, PublisherFactory
 from transforms.shards import Output
 
 _FIELDS_A_WRITE: Final = 1000
@@ -43,7 +43,8 @@ class CellShard:
         }
         self._namespace = namespace
         self._low = LowWatermark()
-        self._publisher, self._pace, self._muted, self._absorbed = open_publisher(), pace(), False, 0
+        self._outlet, self._pace, self._muted, self._absorbed = Outlet(open_publisher()), pace(), False, 0
+        self._watermark_ms = BEFORE_ALL_MS
         self._windows: set[tuple[str, int]] = set()
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
@@ -57,26 +58,41 @@ class CellShard:
         yield from ()
 
     def publish(self, watermark: int) -> None:
-        """Write every changed cell, then drop those that can no longer change."""
-        version = pack_version(Version(self._publisher.epoch(), max(watermark, 0), self._absorbed))
+        """Write every changed cell, then archive and drop those that can no longer change."""
+        publisher, self._watermark_ms = self._outlet.publisher, watermark
+        version = pack_version(Version(publisher.epoch(), max(watermark, 0), self._absorbed))
         for family, table in self._tables.items():
             for change in table.take_dirty(version):
                 self._write(self._key_of(family, change), change)
         if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
-            self._publisher.progress({"watermark_ms": watermark, "as_of_ms": watermark})
-        self._publisher.flush()
+            publisher.progress({"watermark_ms": watermark, "as_of_ms": watermark})
+        publisher.flush()
         if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
-            for table in self._tables.values():
-                table.evict(watermark)
+            for family, table in self._tables.items():
+                for change in table.evict(watermark, version):
+                    self._outlet.finals.put(self._key_of(family, change), change.fields, change.values)
+
+    def outlet(self) -> Outlet:
+        """Return what it publishes through."""
+        return self._outlet
+
+    def republish(self) -> None:
+        """Publish every cell held, and name every window again."""
+        for table in self._tables.values():
+            table.mark_all()
+        for window, start_ms in sorted(self._windows):
+            self._outlet.publisher.add_windows(window_index_key(self._namespace, window), [start_ms])
+        self.publish(self._watermark_ms)
 
     def _write(self, key: str, change: Published) -> None:
+        publisher = self._outlet.publisher
         if (change.window, change.start_ms) not in self._windows:
             self._windows.add((change.window, change.start_ms))
-            self._publisher.add_windows(window_index_key(self._namespace, change.window), [change.start_ms])
+            publisher.add_windows(window_index_key(self._namespace, change.window), [change.start_ms])
         count = len(change.fields)
         for begin in range(0, count, _FIELDS_A_WRITE):
             end = min(begin + _FIELDS_A_WRITE, count)
-            self._publisher.set_newer(key, change.fields.part(begin, end), change.values.part(begin, end))
+            publisher.set_newer(key, change.fields.part(begin, end), change.values.part(begin, end))
 
     def _key_of(self, family: str, change: Published) -> str:
         window, start_ms = change.window, change.start_ms
@@ -91,13 +107,15 @@ class CellShard:
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
         tables = {family: table.state() for family, table in self._tables.items()}
-        return {"tables": tables, "low": self._low, "absorbed": self._absorbed}
+        windows = sorted(self._windows)
+        return {"tables": tables, "low": self._low, "absorbed": self._absorbed, "windows": windows}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; every cell held is published again."""
         for family, table in self._tables.items():
             table.load(state["tables"][family])
         self._low, self._absorbed = state["low"], state["absorbed"]
+        self._windows = set(state["windows"])
 
     def mute(self, muted: bool) -> None:
         """While muted, absorb without publishing."""

@@ -9,7 +9,7 @@ from schemas.keys import US, Version, bucket, pack, reconciliation_key
 from transforms.orders.book import OrderBook
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
-from transforms.publish import Grouped, PublisherFactory
+from transforms.publish import Grouped, Outlet, PublisherFactory
 from transforms.routing import sent
 from transforms.shards import Output
 
@@ -29,7 +29,7 @@ class OrderShard:
     ) -> None:
         self._key, self._shards, self._lateness_ms, self._namespace = key, shards, lateness_ms, namespace
         self._book, self._low = OrderBook(horizon_ms), LowWatermark()
-        self._publisher, self._muted, self._absorbed = open_publisher(), False, 0
+        self._outlet, self._muted, self._absorbed = Outlet(open_publisher()), False, 0
         self._pace, self._points = pace(), Grouped()
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
@@ -50,20 +50,26 @@ class OrderShard:
 
     def publish(self) -> None:
         """Write what is held."""
-        self._points.write_newer(self._publisher)
-        self._publisher.flush()
+        self._points.write_newer(self._outlet.publisher)
+        self._outlet.publisher.flush()
+
+    def outlet(self) -> Outlet:
+        """Return what it publishes through."""
+        return self._outlet
+
+    def republish(self) -> None:
+        """Nothing is held: open points are archived as they come."""
 
     def _hold(self, open_points: pa.RecordBatch) -> None:
         if self._muted or not open_points.num_rows:
             return
-        epoch = self._publisher.epoch()
+        epoch = self._outlet.publisher.epoch()
         for kind, order_id, item_id, amount, time in zip(*open_points.to_pydict().values(), strict=True):
             value = pack(Version(epoch, time, self._absorbed), [amount, time])
-            self._points.put(
-                reconciliation_key(self._namespace, bucket(order_id)),
-                US.join((kind, order_id, item_id)),
-                value,
-            )
+            key = reconciliation_key(self._namespace, bucket(order_id))
+            field = US.join((kind, order_id, item_id))
+            self._points.put(key, field, value)
+            self._outlet.finals.put(key, [field.encode()], [value])
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot; what waits to be written is written first."""

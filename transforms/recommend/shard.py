@@ -12,8 +12,8 @@ import pyarrow as pa
 from online_models.recommender import Recommender
 from schemas.keys import Version, model_key, pack_version, recommender_key
 from transforms.pacing import Pace
-from transforms.pieces import FINAL, LowWatermark, Piece
-from transforms.publish import Grouped, PublisherFactory
+from transforms.pieces import BEFORE_ALL_MS, FINAL, LowWatermark, Piece
+from transforms.publish import Grouped, Outlet, PublisherFactory
 from transforms.shards import Output
 
 
@@ -22,8 +22,13 @@ class LearnerShard:
 
     def __init__(self, open_publisher: PublisherFactory, namespace: str, pace: Callable[[], Pace]) -> None:
         self._model, self._low, self._waiting = Recommender(), LowWatermark(), list[pa.RecordBatch]()
-        self._publisher, self._namespace, self._pace, self._muted = open_publisher(), namespace, pace(), False
-        self._learned = 0
+        self._outlet, self._namespace, self._pace, self._muted = (
+            Outlet(open_publisher()),
+            namespace,
+            pace(),
+            False,
+        )
+        self._learned, self._watermark_ms = 0, BEFORE_ALL_MS
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Hold the new interactions, learn what the watermark has passed."""
@@ -52,16 +57,27 @@ class LearnerShard:
 
     def _publish(self, watermark: int) -> int:
         """Write what changed, as far as one turn goes; returns how many rows still wait."""
+        publisher, self._watermark_ms = self._outlet.publisher, watermark
         updates = self._model.take_updates()
-        version = pack_version(Version(self._publisher.epoch(), max(watermark, 0), self._learned))
+        version = pack_version(Version(publisher.epoch(), max(watermark, 0), self._learned))
         values = Grouped()
         values.put(model_key(self._namespace), "model", version + updates.model)
         for kind, rows in (("i", updates.items), ("u", updates.users)):
             for identifier, value in rows.items():
                 values.put(recommender_key(self._namespace, kind, identifier), identifier, version + value)
-        values.write_newer(self._publisher)
-        self._publisher.flush()
+        values.write_newer(publisher)
+        publisher.flush()
         return updates.remaining
+
+    def outlet(self) -> Outlet:
+        """Return what it publishes through."""
+        return self._outlet
+
+    def republish(self) -> None:
+        """Publish the whole model."""
+        self._model.untell()
+        while self._publish(self._watermark_ms):
+            pass
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""

@@ -24,7 +24,7 @@ from transforms import checkpoints
 from transforms.checkpoints import Checkpoints
 from transforms.io import redis_publisher
 from transforms.io.redis_publisher import RedisPublisher, RedisPublishers, on_lost
-from transforms.publish import Packed
+from transforms.packed import Packed
 
 
 @pytest.fixture(scope="module")

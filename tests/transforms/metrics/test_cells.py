@@ -146,7 +146,7 @@ def test_eviction_loses_no_value_that_can_still_change(
             watermark += rise
             if published:
                 store.take(cells)
-            cells.evict((FIRST + watermark) * 60_000)
+            list(cells.evict((FIRST + watermark) * 60_000, b""))
         store.take(cells)
         assert store.values == sums_of(everything)
 
@@ -157,7 +157,7 @@ def test_eviction_gives_memory_back_and_keeps_totals() -> None:
     for begin in range(0, 20_000, 500):
         cells.merge(batch_of(adds[begin : begin + 500]))
         store.take(cells)
-        cells.evict((FIRST + begin) * 60_000)
+        list(cells.evict((FIRST + begin) * 60_000, b""))
     assert len(cells) < 12_000
     assert store.values == sums_of(adds)
 
