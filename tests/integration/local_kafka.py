@@ -10,8 +10,10 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, OffsetSpec, ResourceType
 from confluent_kafka.cimpl import NewTopic
 from killing import wait_until
+from streaming import free_port
 
 from runners.clusters import kafka_broker
+from runners.clusters.cluster_state import changing
 from runners.clusters.jar_cache import is_whole
 from runners.clusters.java import find_java
 from runners.clusters.places import cache_home
@@ -24,6 +26,10 @@ class Broker:
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self._folder, self._cache = folder, cache
+        with changing(folder) as state:
+            # Not the usual ports: another broker would take them while this one is dead.
+            state.ports = {"broker": free_port(), "controller": free_port()}
+            state.write()
         self.start()
         self.servers: str = kafka_broker.status(folder)["bootstrap_servers"]
         self.admin = AdminClient({"bootstrap.servers": self.servers}, logger=quiet_logger())
@@ -39,9 +45,9 @@ class Broker:
         os.kill(kafka_broker.status(self._folder)["broker"]["pid"], 9)
         wait_until(lambda: not kafka_broker.status(self._folder)["running"], "the broker's end")
 
-    def topic(self, name: str, partitions: int) -> str:
+    def topic(self, name: str, partitions: int, **settings: str) -> str:
         """Make a topic; returns its address."""
-        [made] = self.admin.create_topics([NewTopic(name, partitions, 1)]).values()
+        [made] = self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)]).values()
         made.result()
         return f"kafka://{self.servers}/{name}"
 

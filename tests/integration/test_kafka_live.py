@@ -1,6 +1,7 @@
 """Events on a real Kafka topic through the pipeline: the export of the same events in a file, whatever happens."""
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -248,3 +249,16 @@ def test_a_broker_that_is_not_there_is_an_error_in_a_line(
         done = command(*words, check=False)
         assert (done.returncode, "Traceback" in done.stderr) == (1, False)
         assert "No Kafka answers at 127.0.0.1:9" in " ".join(done.stderr.split())
+
+
+def test_a_message_that_brokers_refuse_is_an_error_that_says_how_far_it_came(
+    kafka: Broker, lines: list[bytes], tmp_path: Path
+) -> None:
+    address = kafka.topic("narrow", 1, **{"max.message.bytes": "1000"})
+    long = json.dumps({"event_id": random.Random(1).randbytes(2000).hex()}).encode() + b"\n"
+    (tmp_path / "e.jsonl").write_bytes(lines[0] + long)
+    done = command("publish", tmp_path / "e.jsonl", "--to", address, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    told = " ".join(done.stderr.split())
+    assert "narrow took " in told
+    assert "Message size too large" in told
