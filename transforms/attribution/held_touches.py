@@ -82,8 +82,9 @@ class HeldTouches:
             ids = self._ids.take(chosen)
             offsets, text = ids.buffers()[1:]
             rows = np.zeros(len(chosen), SEALED)
+            recent = self._recent.take(chosen)
             for name in ("time", "place", "merchant", "user", "channel", "click"):
-                rows[name] = self._recent[name][chosen]
+                rows[name] = recent[name]
             rows["id_size"] = np.diff(np.frombuffer(offsets, np.int32))
             yield rows, np.frombuffer(text, np.uint8)
 

@@ -2,11 +2,12 @@
 
 It answers at once that a key is nowhere, which of nearly all keys is the truth: of 20 million keys held, one of 3,400 new
 ones is taken for held. So whoever asks looks into the group named to be sure. A key costs 5 bytes at a load
-of at most 0.8, where knowing it whole would cost 8 and more. Parts grow one at a time.
+of at most 0.85, where knowing it whole would cost 8 and more. Parts grow one at a time.
 
 >>> fingerprints = Fingerprints()
->>> fingerprints.add(np.array([7, 9], np.uint64), group=3)
->>> fingerprints.match(np.array([8, 9], np.uint64)).tolist()
+>>> fingerprints.add(np.array([7 << 40, 9 << 40], np.uint64), group=3)
+>>> asked = np.array([8 << 40, 9 << 40], np.uint64)
+>>> fingerprints.match(asked, by_part(asked)).tolist()
 [[1, 3]]
 """
 
@@ -17,30 +18,53 @@ import numpy.typing as npt
 from numba import njit
 
 from transforms.state.hashing import Hashes
-from transforms.state.recent_ids import LOAD, PARTS, SMALLEST, first_slot
+from transforms.state.recent_ids import PARTS, SMALLEST, Positions, by_part, first_slot, print_of
 
 GROUPS: Final = 255
-_GROWTH: Final = 1.25
+_LOAD: Final = 0.85
+"""High, since a probe reads neighbours only, and memory is what this is for."""
+_GROWTH: Final = 1.2
 
 Part = tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]
 
 
 @njit(cache=True, nogil=True, inline="always")
+def _displacement(fingerprint, slot, size):
+    """Return how far a fingerprint stands behind its first slot."""
+    behind = slot - first_slot(fingerprint, size)
+    return behind if behind >= 0 else behind + size
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _print_of(key):
+    """Return the key's fingerprint; 0 stands for a free slot."""
+    return max(print_of(key), np.uint32(1))
+
+
+@njit(cache=True, nogil=True)
 def _place(prints, groups, fingerprint, group):
-    slot = first_slot(fingerprint, len(prints))
-    while groups[slot] != 0:
+    """Put it where the next is less displaced, which moves on (Robin Hood hashing: Celis, 1986)."""
+    size = len(prints)
+    slot = first_slot(fingerprint, size)
+    behind = 0
+    while prints[slot] != 0:
+        held = _displacement(prints[slot], slot, size)
+        if held < behind:
+            prints[slot], fingerprint = fingerprint, prints[slot]
+            groups[slot], group = group, groups[slot]
+            behind = held
+        behind += 1
         slot += 1
-        if slot == len(prints):
+        if slot == size:
             slot = 0
     prints[slot] = fingerprint
     groups[slot] = group
 
 
 @njit(cache=True, nogil=True)
-def _add(prints, groups, part, keys, group):
-    for i in range(len(keys)):
-        if np.int64(keys[i] >> np.uint64(60)) == part:
-            _place(prints, groups, np.uint32(keys[i] & np.uint64(0xFFFFFFFF)), group)
+def _add(prints, groups, positions, keys, group):
+    for i in positions:
+        _place(prints, groups, _print_of(keys[i]), group)
 
 
 @njit(cache=True, nogil=True)
@@ -55,20 +79,20 @@ def _move(old_prints, old_groups, prints, groups, is_kept):
 
 
 @njit(cache=True, nogil=True)
-def _match(prints, groups, part, keys, out, used):
+def _match(prints, groups, positions, keys, out, used):
     """Note (position, group) of every match; returns how many there are, of which the first `len(out)` were noted."""
     size = len(prints)
-    for i in range(len(keys)):
-        if np.int64(keys[i] >> np.uint64(60)) != part:
-            continue
-        fingerprint = np.uint32(keys[i] & np.uint64(0xFFFFFFFF))
+    for i in positions:
+        fingerprint = _print_of(keys[i])
         slot = first_slot(fingerprint, size)
-        while groups[slot] != 0:
+        behind = 0
+        while prints[slot] != 0 and _displacement(prints[slot], slot, size) >= behind:
             if prints[slot] == fingerprint:
                 if used < len(out):
                     out[used, 0] = i
                     out[used, 1] = groups[slot]
                 used += 1
+            behind += 1
             slot += 1
             if slot == size:
                 slot = 0
@@ -91,15 +115,14 @@ class Fingerprints:
 
     def add(self, keys: Hashes, group: int) -> None:
         """Add keys, all of one group."""
-        counts = np.bincount((keys >> np.uint64(60)).astype(np.int64), minlength=PARTS).tolist()
-        for part, more in enumerate(counts):
-            if more:
-                self._reserve(part, more)
-                _add(*self._parts[part], part, keys, np.uint8(group))
-                self._used[part] += more
+        for part, positions in enumerate(by_part(keys)):
+            if len(positions):
+                self._reserve(part, len(positions))
+                _add(*self._parts[part], positions, keys, np.uint8(group))
+                self._used[part] += len(positions)
 
     def _reserve(self, part: int, more: int) -> None:
-        needed, size = (self._used[part] + more) / LOAD, len(self._parts[part][0])
+        needed, size = (self._used[part] + more) / _LOAD, len(self._parts[part][0])
         if needed > size:
             self._resize(part, max(int(needed), int(size * _GROWTH)) + 1, _all_but([]))
 
@@ -108,26 +131,26 @@ class Fingerprints:
         self._used[part] = _move(*self._parts[part], *other, is_kept)
         self._parts[part] = other
 
-    def match(self, keys: Hashes) -> npt.NDArray[np.int64]:
-        """Return pairs of a key's position and a group that it may be in."""
+    def match(self, keys: Hashes, parts: Positions) -> npt.NDArray[np.int64]:
+        """Return pairs of a key's position and a group that it may be in; `parts` are the keys' `by_part`."""
         if not len(self):
             return np.zeros((0, 2), np.int64)
         out, used = np.empty((max(1, len(keys)), 2), np.int64), 0
-        while (used := self._matches(keys, out)) > len(out):
+        while (used := self._matches(keys, parts, out)) > len(out):
             out = np.empty((used, 2), np.int64)
         return out[:used]
 
-    def _matches(self, keys: Hashes, out: npt.NDArray[np.int64]) -> int:
+    def _matches(self, keys: Hashes, parts: Positions, out: npt.NDArray[np.int64]) -> int:
         used = 0
-        for part in range(PARTS):
-            used = _match(*self._parts[part], part, keys, out, used)
+        for table, positions in zip(self._parts, parts, strict=True):
+            used = _match(*table, positions, keys, out, used)
         return used
 
     def drop(self, groups: list[int]) -> None:
         """Drop all keys of these groups, and the memory they took."""
         for part in range(PARTS):
             self._resize(part, len(self._parts[part][0]), _all_but(groups))
-            self._resize(part, max(SMALLEST, int(self._used[part] / LOAD * _GROWTH)), _all_but([]))
+            self._resize(part, max(SMALLEST, int(self._used[part] / _LOAD * _GROWTH)), _all_but([]))
 
 
 def _all_but(groups: list[int]) -> npt.NDArray[np.bool_]:

@@ -6,6 +6,7 @@ sixteenth of its memory.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -31,13 +32,50 @@ _GROWTH: Final = 1.5
 
 _ID_BITS: Final = np.uint64(0xFFFFFF)
 
+Positions = list[npt.NDArray[np.int64]]
+"""Of each part the positions of its keys."""
 Part = tuple[Hashes, Hashes, npt.NDArray[np.uint16]]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def first_slot(key, size):
-    """Scale the key's low 32 bits to the table's size (Lemire's multiply-shift reduction)."""
-    return np.int64(((np.uint64(key) & np.uint64(0xFFFFFFFF)) * np.uint64(size)) >> np.uint64(32))
+def part_of(key):
+    """Return the part that a key belongs to: its upper 4 bits."""
+    return np.int64(key >> np.uint64(60))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def print_of(key):
+    """Return the 32 bits below those of the part."""
+    return np.uint32((key >> np.uint64(28)) & np.uint64(0xFFFFFFFF))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def first_slot(fingerprint, size):
+    """Scale a fingerprint to the table's size (Lemire's multiply-shift reduction), so that slots ascend with keys."""
+    return np.int64((np.uint64(fingerprint) * np.uint64(size)) >> np.uint64(32))
+
+
+@njit(cache=True, nogil=True)
+def _by_part(keys, ends):
+    """Return the positions of keys part after part, in order of arrival in each, and where each part's end."""
+    for i in range(len(keys)):
+        ends[part_of(keys[i])] += 1
+    for part in range(1, PARTS):
+        ends[part] += ends[part - 1]
+    positions = np.empty(len(keys), np.int64)
+    for i in range(len(keys) - 1, -1, -1):
+        part = part_of(keys[i])
+        ends[part] -= 1
+        positions[ends[part]] = i
+    return positions
+
+
+def by_part(keys: Hashes) -> list[npt.NDArray[np.int64]]:
+    """Return of each part the positions of its keys, in order of arrival."""
+    begins = np.zeros(PARTS, np.int64)
+    positions = _by_part(keys, begins)
+    bounds = [*begins.tolist(), len(keys)]
+    return [positions[begin:end] for begin, end in pairwise(bounds)]
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -51,14 +89,14 @@ def compared(held, check, late):
 
 
 @njit(cache=True, nogil=True)
-def _admit(table_keys, table_checks, table_hours, part, keys, checks, hours, late, verdicts):
+def _admit(table_keys, table_checks, table_hours, positions, keys, checks, hours, late, verdicts):
     size = len(table_keys)
     added = 0
-    for i in range(len(keys)):
-        key = keys[i]
-        if np.int64(key >> np.uint64(60)) != part or verdicts[i] != NEW:
+    for i in positions:
+        if verdicts[i] != NEW:
             continue
-        slot = first_slot(key, size)
+        key = keys[i]
+        slot = first_slot(print_of(key), size)
         verdict = NEW
         while table_keys[slot] != 0:
             if table_keys[slot] == key:
@@ -93,7 +131,7 @@ def _rehash(old_keys, old_checks, old_hours, keys, checks, hours, now, horizon):
         age = (now - np.int64(old_hours[i])) & 0xFFFF
         if horizon < age < 0x8000:
             continue
-        slot = first_slot(old_keys[i], size)
+        slot = first_slot(print_of(old_keys[i]), size)
         while keys[slot] != 0:
             slot += 1
             if slot == size:
@@ -103,6 +141,26 @@ def _rehash(old_keys, old_checks, old_hours, keys, checks, hours, now, horizon):
         hours[slot] = old_hours[i]
         kept += 1
     return kept
+
+
+@njit(cache=True, nogil=True)
+def _ascending(keys, checks, count):
+    """Return what the table holds in order of key: it nearly is, from the first slot that is free."""
+    size, begin, used = len(keys), 0, 0
+    while keys[begin] != 0:
+        begin += 1
+    out_keys, out_checks = np.empty(count, np.uint64), np.empty(count, np.uint64)
+    for i in range(begin, begin + size):
+        slot = i if i < size else i - size
+        if keys[slot] == 0:
+            continue
+        at = used
+        while at > 0 and out_keys[at - 1] > keys[slot]:
+            out_keys[at], out_checks[at] = out_keys[at - 1], out_checks[at - 1]
+            at -= 1
+        out_keys[at], out_checks[at] = keys[slot], checks[slot]
+        used += 1
+    return out_keys, out_checks
 
 
 def _empty(size: int) -> Part:
@@ -123,13 +181,14 @@ class RecentIds:
         self._parts: list[Part] = [_empty(SMALLEST) for _ in range(PARTS)]
         self._used = [0] * PARTS
 
-    def admit(self, keys: Hashes, checks: Hashes, hours: Any, late: Any, verdicts: Any) -> None:
+    def admit(
+        self, parts: Positions, keys: Hashes, checks: Hashes, hours: Any, late: Any, verdicts: Any
+    ) -> None:
         """Judge the events whose verdict is NEW, in order; those that stay so are added, late ones are not."""
-        part_of = (keys >> np.uint64(60)).astype(np.int64)
-        for part, more in enumerate(np.bincount(part_of, minlength=PARTS).tolist()):
-            if more:
-                self._reserve(part, more)
-                self._used[part] += _admit(*self._parts[part], part, keys, checks, hours, late, verdicts)
+        for part, positions in enumerate(parts):
+            if len(positions):
+                self._reserve(part, len(positions))
+                self._used[part] += _admit(*self._parts[part], positions, keys, checks, hours, late, verdicts)
 
     def _reserve(self, part: int, more: int) -> None:
         needed, size = (self._used[part] + more) / LOAD, len(self._parts[part][0])
@@ -149,10 +208,8 @@ class RecentIds:
 
     def ascending(self) -> Iterator[tuple[Hashes, Hashes]]:
         """Yield keys and checks of each part, in order of key."""
-        for keys, checks, _ in self._parts:
-            held = np.flatnonzero(keys)
-            order = held[np.argsort(keys[held])]
-            yield keys[order], checks[order]
+        for (keys, checks, _), used in zip(self._parts, self._used, strict=True):
+            yield _ascending(keys, checks, used)
 
     def state(self) -> dict[str, Any]:
         """Return the tables as they are, for a snapshot."""

@@ -1,8 +1,8 @@
 """`SeenEvents`: which event ids were seen within the dedup horizon, and with what body.
 
 Two different ids are taken for one only if 88 bits of their hashes agree; a changed body goes unnoticed only if 40 bits
-agree. The latest million ids are in an exact table in memory (`RecentIds`). The rest is sealed in files, million
-by million, sorted, 16 bytes an id; in memory stay 5 to 8 bytes an id (`Fingerprints`), which say of a new id that no file
+agree. The latest half a million ids are in an exact table in memory (`RecentIds`). The rest is sealed in files,
+sorted, 16 bytes an id; in memory stay about 6 bytes an id (`Fingerprints`), which say of a new id that no file
 needs to be read for it, and of a duplicate which one.
 
 >>> import numpy as np
@@ -30,14 +30,16 @@ from transforms.state.recent_ids import (
     LATE,
     NEW,
     TOO_LATE,
+    Positions,
     RecentIds,
+    by_part,
     compared,
 )
 from transforms.state.sealed import SortedArray
 
 __all__ = ["ANCIENT", "CONFLICT", "DUPLICATE", "LATE", "NEW", "TOO_LATE", "SeenEvents"]
 
-SEAL_IDS: Final = 1 << 20
+SEAL_IDS: Final = 1 << 19
 _SEAL_SHARE: Final = 32
 """With very many ids the sealed groups grow too, so that their numbers suffice."""
 
@@ -85,8 +87,9 @@ class SeenEvents:
     ) -> Verdicts:
         """Judge each event in order; new ones are remembered, late ones that are new are not."""
         verdicts = np.full(len(keys), NEW, np.uint8)
-        self._judge_sealed(keys, checks, late, verdicts)
-        self._recent.admit(keys, checks, hours, late, verdicts)
+        parts = by_part(keys)
+        self._judge_sealed(parts, keys, checks, late, verdicts)
+        self._recent.admit(parts, keys, checks, hours, late, verdicts)
         new = hours[verdicts == NEW]
         self._latest_hour = max(self._latest_hour, int(new.max(initial=0)))
         if len(self._recent) >= max(SEAL_IDS, len(self._fingerprints) // _SEAL_SHARE):
@@ -94,9 +97,9 @@ class SeenEvents:
         return verdicts
 
     def _judge_sealed(
-        self, keys: Hashes, checks: Hashes, late: npt.NDArray[np.uint8], verdicts: Verdicts
+        self, parts: Positions, keys: Hashes, checks: Hashes, late: npt.NDArray[np.uint8], verdicts: Verdicts
     ) -> None:
-        maybe = self._fingerprints.match(keys)
+        maybe = self._fingerprints.match(keys, parts)
         for number in np.unique(maybe[:, 1]).tolist():
             positions = maybe[maybe[:, 1] == number, 0]
             rows, ends = self._groups[number].rows.near(keys[positions])

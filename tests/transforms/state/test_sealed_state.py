@@ -3,15 +3,23 @@
 import pickle
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.state.fingerprints import Fingerprints
+from transforms.state.hashing import Hashes
+from transforms.state.recent_ids import by_part
 from transforms.state.records import Records
 from transforms.state.sealed import SealedArray, SortedArray
 
+
+def matches(held: Fingerprints, keys: Hashes) -> np.ndarray:
+    return held.match(keys, by_part(keys))
+
+
 _ROW = np.dtype([("key", np.uint64), ("told", np.int32)], align=True)
-_KEYS = st.integers(0, 30) | st.integers(0, 2**64 - 1)
+_KEYS = st.integers(0, 30) | st.integers(0, 5).map(lambda n: n << 28) | st.integers(0, 2**64 - 1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,14 +64,14 @@ def test_ranges_are_read_as_they_were_written(parts: list[list[int]], data: st.D
 def test_no_key_that_is_held_is_denied(
     groups: dict[int, list[int]], others: list[int], data: st.DataObject
 ) -> None:
-    """And where another is taken for it, both agree in their upper 4 and lower 32 bits."""
+    """And where another is taken for it, both agree in their upper 36 bits, of which 32 zeros are taken for a one."""
     held = Fingerprints()
     for group, keys in groups.items():
         held.add(np.array(keys, np.uint64), group)
     dropped = data.draw(st.lists(st.sampled_from(sorted(groups)), unique=True)) if groups else []
     held.drop(dropped)
     asked = [*others, *(key for keys in groups.values() for key in keys)]
-    print_of = lambda key: (key >> 60, key & 0xFFFFFFFF)  # noqa: E731
+    print_of = lambda key: (key >> 60, max(key >> 28 & 0xFFFFFFFF, 1))  # noqa: E731
     expected = sorted(
         [position, group]
         for position, key in enumerate(asked)
@@ -72,7 +80,7 @@ def test_no_key_that_is_held_is_denied(
         for held_key in keys
         if print_of(held_key) == print_of(key)
     )
-    assert sorted(held.match(np.array(asked, np.uint64)).tolist()) == expected
+    assert sorted(matches(held, np.array(asked, np.uint64)).tolist()) == expected
     assert len(held) == sum(len(keys) for group, keys in groups.items() if group not in dropped)
 
 
@@ -109,3 +117,25 @@ def test_records_grow_shrink_and_are_restored(steps: list[tuple[str, list[int]]]
     records.extend(2)
     assert records["a"].tolist() == [7] * len(model) + [0, 0]
     assert records["b"].tolist() == [*model, 0, 0]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_fingerprints_that_grew_many_times_are_all_there(times: int) -> None:
+    """Also where many keys share a fingerprint, and at the end of the table, whose neighbour is its begin."""
+    draw = np.random.default_rng(times)
+    keys = draw.integers(0, 2**64, 60_000, dtype=np.uint64)
+    keys[:2_000] |= np.uint64(0xFFFFFFFF << 28)
+    held = Fingerprints()
+    for group, part in enumerate(np.split(keys, 20), 1):
+        for _ in range(times):
+            held.add(part, group)
+    found = matches(held, keys)
+    assert np.array_equal(np.unique(found[:, 0]), np.arange(60_000))
+    own = found[found[:, 1] == found[:, 0] // 3_000 + 1]
+    assert np.bincount(own[:, 0]).min() >= times
+    others = draw.integers(0, 2**64, 60_000, dtype=np.uint64)
+    others[others >> np.uint64(28) & np.uint64(0xFFFFFFFF) == 0xFFFFFFFF] = 1
+    assert len(matches(held, others)) < 20
+    held.drop(list(range(1, 20)))
+    assert np.array_equal(np.unique(matches(held, keys)[:, 1]), [20])
+    assert len(held) == 3_000 * times
