@@ -7,7 +7,7 @@ from typing import Any, Final
 from runners.clusters.records import read_record, write_record
 from runners.composition import cluster_options, cluster_sources, described, is_bounded
 from runners.embedded_redis import OpenRedis
-from runners.job_sources import Opener
+from runners.job_sources import Opener, OpenKafka
 from runners.job_store import CLEAN, RUNNING, JobStore
 from runners.jobs_request import JobRequest
 from runners.settings import Settings
@@ -41,10 +41,11 @@ class ClusterJob:
 
     def is_known(self) -> bool:
         """Whether the last attempt was this job's, over the same files, and Redis still holds its figures."""
-        held = self.store.described().get("job_id")
-        return (
-            not self.request.fresh and self.id == held == self.known.get("job_id") and self._files_are_same()
-        )
+        held = self.store.described()
+        if held.get("status") == CLEAN and any(isinstance(opener, OpenKafka) for opener in self.openers):
+            return False  # The topic may have grown, and what has ended on a cluster does not go on: read it anew.
+        same = self.id == held.get("job_id") == self.known.get("job_id")
+        return not self.request.fresh and same and self._files_are_same()
 
     def is_complete(self) -> bool:
         """Whether it was read to its end before, and nothing has changed since."""
