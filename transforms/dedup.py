@@ -63,7 +63,7 @@ class DedupShard:
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Judge one batch of admitted events and route what is new."""
-        watermark = self._low.observe(piece.progress)
+        watermark = self._low.observe(piece)
         events = piece.batch
         verdicts = self._seen.admit(
             events[ID_HASH].to_numpy(), events[CHECK].to_numpy(), event_times_ms(events) // HOUR_MS,

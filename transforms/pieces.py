@@ -66,23 +66,26 @@ Keyed = tuple[int, Piece]
 
 @dataclass
 class LowWatermark:
-    """The least watermark of all senders; `BEFORE_ALL_MS` until each has been heard."""
+    """The least watermark of all senders that have more to say; `BEFORE_ALL_MS` until each has been heard.
+
+    A sender that has ended holds nobody back. Once all have, it is the greatest that any of them came to.
+    """
 
     heard: dict[int, int] = field(default_factory=dict)
     senders: int = 1
+    ended: set[int] = field(default_factory=set)
+    value: int = BEFORE_ALL_MS
 
-    def observe(self, progress: Progress) -> int:
-        """Take note of one sender's progress and return the watermark after it."""
-        self.senders = progress.senders
-        self.heard[progress.sender] = max(
-            progress.watermark_ms, self.heard.get(progress.sender, BEFORE_ALL_MS)
-        )
+    def observe(self, piece: Piece) -> int:
+        """Take note of one sender's progress and return the watermark after it, which never goes back."""
+        progress = piece.progress
+        self.senders, sender = progress.senders, progress.sender
+        self.heard[sender] = max(progress.watermark_ms, self.heard.get(sender, BEFORE_ALL_MS))
+        (self.ended.add if piece.urgent == FINAL else self.ended.discard)(sender)
+        if len(self.heard) == self.senders:
+            going = [ms for other, ms in self.heard.items() if other not in self.ended]
+            self.value = max(self.value, min(going) if going else max(self.heard.values()))
         return self.value
-
-    @property
-    def value(self) -> int:
-        """The watermark now."""
-        return min(self.heard.values()) if len(self.heard) == self.senders else BEFORE_ALL_MS
 
 
 _HEADER = struct.Struct("<iiqqBB?5x")

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.pieces import BEFORE_ALL_MS, LowWatermark, Piece, PieceCoder, Progress
+from transforms.pieces import BEFORE_ALL_MS, FINAL, LATER, LowWatermark, Piece, PieceCoder, Progress
 
 _COLUMNS = {
     "text": (pa.string(), st.text(max_size=3)), "bytes": (pa.binary(), st.binary(max_size=3)),
@@ -54,7 +54,37 @@ def test_the_watermark_is_the_least_that_every_sender_has_told_and_never_falls(
     low, highest, before = LowWatermark(), dict[int, int](), BEFORE_ALL_MS
     for number, (sender, watermark) in enumerate(told):
         highest[sender] = max(watermark, highest.get(sender, watermark))
-        now = low.observe(Progress(sender, 3, number, watermark))
+        now = low.observe(Piece(Progress(sender, 3, number, watermark), ()))
         assert now == (min(highest.values()) if len(highest) == 3 else BEFORE_ALL_MS)
         assert now >= before
         before = now
+
+
+def told(low: LowWatermark, sender: int, watermark_ms: int, urgent: int = LATER) -> int:
+    return low.observe(Piece(Progress(sender, 2, 1, watermark_ms), (), urgent))
+
+
+def test_a_sender_that_has_ended_holds_nobody_back() -> None:
+    low = LowWatermark()
+    assert told(low, 0, 50) == BEFORE_ALL_MS, "the other has not been heard"
+    assert told(low, 1, 20) == 20
+    assert told(low, 0, 51, FINAL) == 20, "what goes on decides"
+    assert told(low, 1, 90) == 90
+    assert told(low, 1, 95, FINAL) == 95
+
+
+def test_once_all_have_ended_the_furthest_decides_whichever_was_last() -> None:
+    for first, second in ((0, 1), (1, 0)):
+        low, came_to = LowWatermark(), (100, 70)
+        told(low, 0, 10)
+        told(low, 1, 10)
+        told(low, first, came_to[first], FINAL)
+        assert told(low, second, came_to[second], FINAL) == 100
+
+
+def test_a_sender_that_speaks_again_counts_again() -> None:
+    low = LowWatermark()
+    told(low, 0, 50, FINAL)
+    assert told(low, 1, 60) == 60
+    assert told(low, 0, 55) == 60, "it never goes back"
+    assert told(low, 1, 80) == 60

@@ -39,7 +39,7 @@ class AttributionShard:
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Take the lines and touches of one piece; figures ride along."""
-        watermark = self._low.observe(piece.progress)
+        watermark = self._low.observe(piece)
         lines, touches, *figures = piece.batches
         self._book.absorb_touches(touches)
         self._book.absorb_lines(lines)

@@ -49,7 +49,7 @@ class CellShard:
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Merge one piece's partial sums."""
-        watermark = self._low.observe(piece.progress)
+        watermark = self._low.observe(piece)
         for batch in piece.batches:
             self._tables[batch.schema.names[-1]].merge(batch)
             self._absorbed += batch.num_rows

@@ -34,7 +34,7 @@ class OrderShard:
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Take one batch of order events."""
-        watermark = self._low.observe(piece.progress)
+        watermark = self._low.observe(piece)
         orders, touches, *figures = piece.batches
         effects = self._book.absorb(orders)
         self._absorbed += orders.num_rows

@@ -32,7 +32,7 @@ class LearnerShard:
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Hold the new interactions, learn what the watermark has passed."""
-        watermark = self._low.observe(piece.progress)
+        watermark = self._low.observe(piece)
         if piece.batch.num_rows:
             self._waiting.append(piece.batch)
         self._learn(watermark)
