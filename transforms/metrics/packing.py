@@ -62,7 +62,12 @@ def _pack(prefix, values, rows, out, bounds):
             out[at + k] = prefix[k]
         at = _array_header(out, at + len(prefix), width)
         for k in range(width):
-            at = _integer(out, at, values[rows[i], k])
+            value = values[rows[i], k]
+            if 0 <= value < 128:  # most are: not worth a call
+                out[at] = value
+                at += 1
+            else:
+                at = _integer(out, at, value)
         bounds[i + 1] = at
 
 
