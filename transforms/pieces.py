@@ -32,7 +32,10 @@ FINAL: Final = 3
 
 
 class Progress(NamedTuple):
-    """Which sender this is, how many there are, its piece number, and its watermark in UTC milliseconds."""
+    """Which sender this is, how many there are, its piece number, and its watermark in UTC milliseconds.
+
+    Where Beam keeps the state, a sender numbers its pieces to each receiver from 1 on (`transforms.ordering`).
+    """
 
     sender: int
     senders: int

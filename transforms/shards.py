@@ -2,8 +2,9 @@
 
 On a cluster the durable state is Beam state: each piece absorbed is appended to a bag with a version, now
 and then compacted to a snapshot; memory is rebuilt whenever its version differs from Beam's, as after a
-crash. On one machine the runner's own state dies with the process, so shards register with a local
-checkpoint instead (`transforms.checkpoints`), and Beam's bag stays empty.
+crash. Pieces that come in another order than they were sent are put back in order (`transforms.ordering`).
+On one machine the runner's own state dies with the process, so shards register with a local checkpoint instead
+(`transforms.checkpoints`), and Beam's bag stays empty.
 """
 
 import pickle
@@ -23,6 +24,7 @@ from transforms import checkpoints
 from transforms.archive import Archive, BagArchive
 from transforms.aside import Aside
 from transforms.counting import Count, counter
+from transforms.ordering import InOrder, Numbers
 from transforms.pieces import IDLE, Keyed, Piece, PieceCoder
 from transforms.publish import Outlet
 
@@ -79,6 +81,21 @@ class _Held:
 
     def __init__(self, shard: Shard) -> None:
         self.shard, self.version, self.logged_bytes = shard, 0, 0
+        self.order, self.numbers = InOrder(), Numbers()
+
+    def absorb(self, piece: Piece) -> Iterator[Output]:
+        """Let the shard absorb the piece that is next from its sender, and number what follows from it."""
+        for tag, output in self.shard.absorb(piece):
+            yield tag, self.numbers.numbered(tag, output)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything held; must pickle."""
+        return {"shard": self.shard.state(), "order": self.order, "numbers": self.numbers}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take the content of an earlier `state()`."""
+        self.shard.load(state["shard"])
+        self.order, self.numbers = state["order"], state["numbers"]
 
 
 class _ShardDoFn(beam.DoFn):
@@ -113,9 +130,10 @@ class _ShardDoFn(beam.DoFn):
             return
         held = self._rebuilt(key, log, version)
         before, held.version = held.version, _UNDER_WAY
-        for tag, output in held.shard.absorb(piece):
-            yield beam.pvalue.TaggedOutput(tag, output)
-        made_lasting(held.shard, BagArchive(archive), self._count, piece.urgent)
+        for ready in held.order.take(piece):
+            for tag, output in held.absorb(ready):
+                yield beam.pvalue.TaggedOutput(tag, output)
+            made_lasting(held.shard, BagArchive(archive), self._count, ready.urgent)
         self._log(held, piece, before, log, version)
 
     def _locally(self, local: checkpoints.Checkpoints, key: int, piece: Piece) -> Iterator[Any]:
@@ -162,9 +180,10 @@ class _ShardDoFn(beam.DoFn):
                 "Go on with the version that wrote it, or run again with --fresh to start over."
             )
         if kind == _SNAPSHOT:
-            held.shard.load(pickle.loads(entry[_ENTRY.size :]))
-        else:
-            for _ in held.shard.absorb(_CODER.decode(entry[_ENTRY.size :])):
+            held.load(pickle.loads(entry[_ENTRY.size :]))
+            return
+        for ready in held.order.take(_CODER.decode(entry[_ENTRY.size :])):
+            for _ in held.absorb(ready):
                 pass
 
     def _log(self, held: _Held, piece: Piece, before: int, log: Any, version: Any) -> None:
@@ -173,7 +192,7 @@ class _ShardDoFn(beam.DoFn):
         entry = _ENTRY.pack(_PIECE, checkpoints.FORMAT) + encoded
         held.logged_bytes += len(entry)
         if held.logged_bytes > COMPACT_AFTER_BYTES:
-            entry = _ENTRY.pack(_SNAPSHOT, checkpoints.FORMAT) + pickle.dumps(held.shard.state(), protocol=5)
+            entry = _ENTRY.pack(_SNAPSHOT, checkpoints.FORMAT) + pickle.dumps(held.state(), protocol=5)
             held.logged_bytes = 0
             log.clear()
         log.add(entry)

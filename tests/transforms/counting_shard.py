@@ -41,7 +41,7 @@ class CountingShard:
         raise AssertionError("It publishes nothing.")
 
 
-def piece_of(numbers: list[int], sequence: int = 1) -> Piece:
+def piece_of(numbers: list[int], sequence: int = 0) -> Piece:
     return Piece(Progress(0, 1, sequence, 5), (pa.record_batch({"n": pa.array(numbers, pa.int64())}),))
 
 

@@ -7,7 +7,7 @@ checkpoints never wait. Between two blocks it offers a local checkpoint where th
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import apache_beam as beam
@@ -191,8 +191,9 @@ class _ReadDoFn(beam.DoFn):
         now, (data_s, asked_s) = time.monotonic(), self._quiet.get(config.reader, (0.0, 0.0))
         if now - data_s > _IDLE_FOR_S or now - max(data_s, asked_s) < _IDLE_EVERY_S:
             return
-        position = session.position
+        position = replace(session.position, sequence=session.position.sequence + 1)
         if tracker.try_claim(Stretch(position)):
+            session.position = position
             self._quiet[config.reader] = (data_s, now)
             if config.job:
                 checkpoints.of(config.job).sent(config.reader, position, None)
