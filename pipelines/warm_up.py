@@ -14,6 +14,7 @@ from transforms.attribution.book import AttributionWindow
 from transforms.attribution.shard import AttributionShard
 from transforms.dedup import DedupShard, Routes
 from transforms.intake import Intake, TimeBounds
+from transforms.io import wire  # noqa: F401 - loads its kernels
 from transforms.metrics.shard import CellShard
 from transforms.orders.shard import OrderShard
 from transforms.pacing import Pace
@@ -48,17 +49,17 @@ class Nowhere(Lossless):
         """Send nothing."""
 
 
-def _events() -> Iterator[Mapping[str, object]]:
-    """Yield a few events of every kind that any kernel has a branch for."""
+def _events(guest: int) -> Iterator[Mapping[str, object]]:
+    """Yield a guest's events, a few of every kind that any kernel has a branch for."""
     common = {
-        "user_id": "u",
+        "user_id": f"u{guest}",
         "room_id": "r",
         "session_id": "s",
         "creator_id": "c",
         "traffic_source": "search",
     }
     order: dict[str, object] = {
-        "order_id": "o",
+        "order_id": f"o{guest}",
         "item_id": "i",
         "quantity": 1,
         "amount_minor": 5,
@@ -71,22 +72,32 @@ def _events() -> Iterator[Mapping[str, object]]:
     for status in ("placed", "paid", "refunded", "cancelled"):
         yield common | {"event_type": "order", "order_status": status, **order}
     yield {"event_type": "follow", "user_id": "v"}
+    yield common | {"event_type": "click", "item_id": "i"}
 
 
-def _lines() -> bytes:
-    numbered = enumerate(_events())
-    rows = [{"event_id": f"warm-{i}", "event_time": _START_MS + i, **event} for i, event in numbered]
+def _lines(piece: int, guests: int) -> bytes:
+    rows = [
+        {"event_id": f"warm-{piece}-{guest}-{i}", "event_time": _START_MS + i, **event}
+        for guest in range(guests)
+        for i, event in enumerate(_events(guest))
+    ]
     return b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in [*rows, rows[0]])
 
 
+_PIECES = ((0, 1), (1, 1000), (2, 100), (2, 100))
+"""Number and guests of each: one row, more than the tables begin with, more of the same orders, duplicates alone."""
+
+
 def warm_up(recommender: bool = True) -> None:
-    """Run a handful of events through every step, twice, in throwaway state."""
+    """Run some events through every step, in pieces of several sizes, in throwaway state."""
     bounds = TimeBounds()
-    taken = Intake(compile_gate(), bounds).take(decode_jsonl(_lines()), BEFORE_ALL_MS)
-    day_ms, shards = 24 * _HOUR_MS, _shards(bounds, recommender)
-    for sequence in (1, 2):
-        progress = Progress(0, 1, sequence, _START_MS + sequence * day_ms)
-        _through(shards, Piece(progress, (taken.admitted,), FINAL))
+    intake, shards = Intake(compile_gate(), bounds), _shards(bounds, recommender)
+    for sequence, (number, guests) in enumerate(_PIECES, start=1):
+        taken = intake.take(decode_jsonl(_lines(number, guests)), BEFORE_ALL_MS)
+        watermark_ms = _START_MS if sequence < len(_PIECES) else _START_MS + 24 * _HOUR_MS
+        _through(shards, Piece(Progress(0, 1, sequence, watermark_ms), (taken.admitted,), FINAL))
+    for shard in shards.values():
+        shard.load(shard.state())
 
 
 def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:

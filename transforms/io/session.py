@@ -39,7 +39,10 @@ class Read(NamedTuple):
 
 
 class Session:
-    """Reads ahead by one block; decoding and judging overlap with what the pipeline does."""
+    """Reads ahead by one block; decoding and judging overlap with what the pipeline does.
+
+    After a block that emptied a live source it reads when asked, so that nothing grows old waiting to be taken.
+    """
 
     def __init__(
         self, open_reader: Callable[[dict[str, Place]], Reader], position: Position, intake: Intake, bounds: TimeBounds,
@@ -49,7 +52,7 @@ class Session:
         self._reader = open_reader(dict(position.places))
         self._places, self._watermark_ms = dict(position.places), position.watermark_ms
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="intake")
-        self._next: Future[Read | None] = self._ahead.submit(self._read)
+        self._next: Future[Read | None] | None = self._ahead.submit(self._read)
 
     def _read(self) -> Read | None:
         block = self._reader.read()
@@ -78,21 +81,24 @@ class Session:
 
     def next(self) -> Read | None:
         """Return the next block, None where there is none yet."""
+        self._next = self._next or self._ahead.submit(self._read)
         try:
             read = self._next.result(_PATIENCE_S)
         except NotYet:
             return None
-        if not (read is None and self._reader.finished):
-            self._next = self._ahead.submit(self._read)
         if read is None:
+            if not self._reader.finished:
+                self._next = self._ahead.submit(self._read)
             return None
+        self._next = None if read.block.drained else self._ahead.submit(self._read)
         self.position = replace(read.position, sequence=self.position.sequence + 1)
         return read._replace(position=self.position)
 
     @property
     def finished(self) -> bool:
         """Whether everything was read and handed on."""
-        return self._reader.finished and self._next.done() and self._next.result() is None
+        following = self._next
+        return self._reader.finished and following is not None and following.done() and following.result() is None
 
     @property
     def end_ms(self) -> int:
