@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 TABLES = ("metrics", "attribution", "credits", "leaderboards", "reconciliation", "deadletters")
 COUNTS = ("events", "accepted", "duplicates", "refused")
 EVENTS = 20_000
-CONFLICTING = 4_000
+BATCH = 500
 
 pytestmark = pytest.mark.prism
 
@@ -54,7 +54,7 @@ def replay() -> Replay:
 
     def replayed(events: Path, folder: Path, *more: object) -> dict[str, Any]:
         # Small batches, so that many pieces are under way between two steps at once.
-        report = run("replay", events, "--data-dir", folder, "--batch-rows", 1_000, "--json", *more)
+        report = run("replay", events, "--data-dir", folder, "--batch-rows", BATCH, "--json", *more)
         run("export", folder / "out", "--data-dir", folder)
         return report
 
@@ -72,14 +72,15 @@ def generated(path: Path) -> Path:
 
 
 def newest_first(path: Path) -> Path:
-    """Write the events backwards, the last of them under the ids of the first.
+    """Write the events backwards, every second batch of them under the ids of the batch before.
 
     The watermark never moves, so all pieces have one timestamp; and which of two events stands is which was
     sent first.
     """
     rows = [json.loads(line) for line in generated(path).read_bytes().splitlines()][::-1]
-    for early, late in zip(rows[:CONFLICTING], rows[-CONFLICTING:], strict=True):
-        late["event_id"] = early["event_id"]
+    for place in range(BATCH, len(rows)):
+        if place // BATCH % 2:
+            rows[place]["event_id"] = rows[place - BATCH]["event_id"]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
