@@ -28,7 +28,7 @@ import numpy.typing as npt
 SMALLEST_BYTES: Final = 1 << 20
 _GROWTH: Final = 4
 _PAGE: Final = mmap.PAGESIZE
-_WORTHWHILE_BYTES: Final = 32 << 20
+_WORTHWHILE_BYTES: Final = 64 << 20
 """How much must have come back since the last time before pages are dropped again: they are hot."""
 
 
