@@ -13,7 +13,9 @@ DATA = ROOT.parent / "shared" / "data"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "chaos: kills processes many times; run by hand with -m chaos")
-    config.addinivalue_line("markers", "kafka: starts a real Kafka broker; needs Java and the jars in the cache")
+    config.addinivalue_line(
+        "markers", "kafka: starts a real Kafka broker; needs Java and the jars in the cache"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

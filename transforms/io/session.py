@@ -97,8 +97,9 @@ class Session:
     @property
     def finished(self) -> bool:
         """Whether everything was read and handed on."""
-        following = self._next
-        return self._reader.finished and following is not None and following.done() and following.result() is None
+        if not self._reader.finished or self._next is None:
+            return False
+        return self._next.done() and self._next.result() is None
 
     @property
     def end_ms(self) -> int:
