@@ -15,12 +15,15 @@ import pyarrow as pa
 from transforms.attribution import matching
 from transforms.attribution.merging import merged
 from transforms.attribution.sealed_touches import SEALED, Found, Lines, Part, SealedTouches
+from transforms.state import spill
 from transforms.state.columns import Columns
 from transforms.state.records import Records
 from transforms.state.texts import Texts
 
 SEAL_ROWS: Final = 1 << 19
 SEAL_BYTES: Final = 64 << 20
+SEAL_AT_MOST: Final = 8
+"""While memory is not short, stretches may become so many times as large."""
 MERGE: Final = 8
 """So many stretches of about one size become one."""
 LARGEST_MERGED_ROWS: Final = 1 << 23
@@ -60,13 +63,14 @@ class HeldTouches:
         self._recent.extend(len(ids), **columns)
         self._ids.extend(ids)
         matching.link(first, self._recent["user"], self._recent["previous"], self._heads["recent"])
-        if len(self._recent) >= SEAL_ROWS or self._ids.size >= SEAL_BYTES:
+        size = max(len(self._recent) / SEAL_ROWS, self._ids.size / SEAL_BYTES)
+        if size >= 1 and (size >= SEAL_AT_MOST or spill.is_short()):
             self._seal()
 
     def _seal(self) -> None:
         self._sealed.append(SealedTouches(self._parts_by_user()))
-        self._recent.clear()
-        self._ids.clear()
+        self._recent.release()
+        self._ids.release()
         self._heads["recent"][:] = -1
         while self._many_of_one_size():
             self._sealed[-MERGE:] = [merged(self._sealed[-MERGE:])]

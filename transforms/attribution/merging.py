@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.attribution.sealed_touches import Part, SealedTouches
+from transforms.state.records import rows_of
 from transforms.state.texts import bytes_of
 
 PART_ROWS: Final = 1 << 14
@@ -68,4 +69,4 @@ def _by_user(parts: list[Part]) -> Part:
     order = np.argsort(rows["user"], kind="stable")
     sizes = rows["id_size"].astype(np.int64)
     starts = np.cumsum(sizes) - sizes
-    return rows[order], bytes_of(text, starts[order], sizes[order])
+    return rows_of(rows, order), bytes_of(text, starts[order], sizes[order])

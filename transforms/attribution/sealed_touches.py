@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from transforms.attribution import matching
+from transforms.state.records import rows_of
 from transforms.state.sealed import SealedArray, SortedArray
 from transforms.state.texts import slices_of
 
@@ -81,7 +82,7 @@ class SealedTouches:
             lines.first, ends, lines.user, lines.pay_time, lines.place, lines.merchant,
             rows["user"], rows["time"], rows["click"], rows["place"], rows["merchant"], clicks_ms, views_ms,
         )  # fmt: skip
-        chosen = rows[found[:, 1]]
+        chosen = rows_of(rows, found[:, 1])
         return Found(found[:, 0], chosen["time"], chosen["channel"], self._ids_of(chosen))
 
     def _ids_of(self, rows: Array) -> pa.StringArray:

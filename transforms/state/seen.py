@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from transforms.state import spill
 from transforms.state.fingerprints import GROUPS, Fingerprints
 from transforms.state.hashing import Hashes
 from transforms.state.recent_ids import (
@@ -40,6 +41,8 @@ from transforms.state.sealed import SortedArray
 __all__ = ["ANCIENT", "CONFLICT", "DUPLICATE", "LATE", "NEW", "TOO_LATE", "SeenEvents"]
 
 SEAL_IDS: Final = 1 << 19
+SEAL_AT_MOST: Final = 8
+"""While memory is not short, groups may become so many times as large."""
 _SEAL_SHARE: Final = 32
 """With very many ids the sealed groups grow too, so that their numbers suffice."""
 
@@ -92,7 +95,8 @@ class SeenEvents:
         self._recent.admit(parts, keys, checks, hours, late, verdicts)
         new = hours[verdicts == NEW]
         self._latest_hour = max(self._latest_hour, int(new.max(initial=0)))
-        if len(self._recent) >= max(SEAL_IDS, len(self._fingerprints) // _SEAL_SHARE):
+        least = max(SEAL_IDS, len(self._fingerprints) // _SEAL_SHARE)
+        if len(self._recent) >= least and (len(self._recent) >= SEAL_AT_MOST * least or spill.is_short()):
             self._seal()
         return verdicts
 

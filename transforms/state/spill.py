@@ -95,6 +95,11 @@ def resident_bytes() -> int:
         return int(file.read().split()[1]) * _PAGE
 
 
+def is_short() -> bool:
+    """Say whether memory is short, so that what may be put away should be; where no target was set it is."""
+    return _SPILL.directory is None or resident_bytes() > _SPILL.target_bytes
+
+
 def relieve() -> bool:
     """Give back what memory can be spared if the process is past its target; returns whether it did.
 

@@ -124,12 +124,12 @@ class Texts:
     def keep(self, rows: npt.NDArray[Any]) -> None:
         """Keep only these rows, in this order."""
         kept = self.take(rows)
-        self.__init__()  # type: ignore[misc]
+        self.release()
         self.extend(kept)
 
-    def clear(self) -> None:
-        """Drop all strings, and keep their memory for the next ones."""
-        self._rows = 0
+    def release(self) -> None:
+        """Drop all strings and their memory."""
+        self.__init__()  # type: ignore[misc]
 
     @classmethod
     def of(cls, column: pa.StringArray) -> "Texts":

@@ -86,7 +86,7 @@ def test_no_key_that_is_held_is_denied(
 
 _STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["extend", "keep", "load", "clear"]),
+        st.sampled_from(["extend", "keep", "load", "release"]),
         st.lists(st.integers(-(2**63), 2**63 - 1), max_size=9),
     ),
     max_size=8,
@@ -106,8 +106,8 @@ def test_records_grow_shrink_and_are_restored(steps: list[tuple[str, list[int]]]
             kept = [number % len(model) for number in numbers] if model else []
             records.keep(np.array(kept, np.int64))
             model = [model[row] for row in kept]
-        elif what == "clear":
-            records.clear()
+        elif what == "release":
+            records.release()
             model = []
         else:
             state, records = pickle.loads(pickle.dumps(records.state())), Records(a=np.uint8, b=np.int64)

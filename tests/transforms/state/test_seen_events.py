@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.state import seen as seen_module
+from transforms.state import spill
 from transforms.state.hashing import hash_strings
 from transforms.state.seen import ANCIENT, CONFLICT, DUPLICATE, LATE, NEW, TOO_LATE, SeenEvents
 
@@ -162,3 +164,19 @@ def test_a_watermark_that_jumps_years_forgets_nothing_that_came_with_the_jump() 
     assert set(admit(seen, today)) == {NEW}
     seen.advance(START + HORIZON)
     assert set(admit(seen, today)) == {DUPLICATE}
+
+
+@pytest.mark.parametrize(("target_bytes", "groups"), [(1 << 60, 1), (1, 10)])
+def test_ids_stay_in_memory_up_to_a_point_while_there_is_enough_of_it(
+    tmp_path: Path, target_bytes: int, groups: int
+) -> None:
+    seen = SeenEvents(HORIZON)
+    spill.configure(tmp_path, target_bytes)
+    try:
+        with sealed_at(100):
+            for n in range(10):
+                admit(seen, [(f"{n}-{m}", 1, 0, 0) for m in range(100)])
+    finally:
+        spill.configure(None, 0)
+    assert len(seen.state()["sealed"]) == groups
+    assert len(seen) == 1_000
