@@ -20,7 +20,7 @@ pytestmark = pytest.mark.chaos
 
 @pytest.fixture(scope="module")
 def events(generate) -> Path:
-    return generate(120_000, 1.2)
+    return generate(200_000, 1.2)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_replay_killed_at_random_points(seed: int, events: Path, undisturbed: 
     )
     kills = 0
     for _ in range(draw.choice((1, 2, 3))):
-        kills += killed_after(draw.choice((0, 1, 3, 8)), draw.uniform(0, 0.6), tmp_path, *again)
+        kills += killed_after(draw.choice((0, 1, 2, 4)), draw.uniform(0, 0.4), tmp_path, *again)
     assert kills
     json.loads(command(*again).stdout)
     assert differing(exported(tmp_path), undisturbed / "export") == []
