@@ -46,7 +46,10 @@ SETTINGS: Final = {
         str, "--attribution-window", "NAME", "Which touches count.", "click_7d_view_1d"
     ),
     "sink": _WHERE.option(
-        str, "--sink", "URL", "kafka://HOST:PORT[/PREFIX]: changed metrics and dead letters as messages, too."
+        str,
+        "--sink",
+        "URL",
+        "kafka://HOST:PORT or kafka://HOST:PORT/PREFIX: changed metrics and dead letters as messages, too.",
     ),
     "batch_rows": _LOAD.option(str, "--batch-rows", "N", "Rows of an Arrow batch.", "65536"),
     "source_parallelism": _LOAD.option(

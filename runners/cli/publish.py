@@ -51,12 +51,15 @@ def publish(
     from transforms.io.folder import event_files
     from transforms.io.kafka_url import is_kafka_url
     from transforms.io.publish import Clock
+    from transforms.io.stream_url import split_stream_url
 
+    put = _onto_kafka if is_kafka_url(to) else _onto_redis
+    if put is _onto_redis:
+        split_stream_url(to)  # what is mistyped is said before any file is read
     pace = _pace(rate, speed)
     lines = chain.from_iterable(event_lines(file) for file in event_files(paths))
     clock = Clock(time.monotonic, time.sleep)
     started = clock.now()
-    put = _onto_kafka if is_kafka_url(to) else _onto_redis
     with counting() as on_progress:
         stream, sent = put(to, lines, clock, pace, on_progress)
     seconds = clock.now() - started
