@@ -25,7 +25,7 @@ def learn_events(
     for e in range(len(events.item)):
         user, item, now_ms, kind = events.user[e], events.item[e], events.time_ms[e], events.kind[e]
         ranks[e] = UNRANKED
-        key = enter(state.history, user, now_ms, events.session[e]) if user >= 0 else 0
+        key = _enter(state, user, now_ms, events.session[e]) if user >= 0 else 0
         if item < 0:
             continue
         if kind == CLICK and user >= 0:
@@ -34,6 +34,17 @@ def learn_events(
                 _tally_all(state, item, ranks[e])
             note_click(state.history, user, key)
         _train(state, settings, (user, item, now_ms), kind)
+
+
+@compiled
+def _enter(state: MixState, user: int, now_ms: int, session: int) -> int:
+    """The user is here; serving must hear of a new session even where nothing in it is learned."""
+    history = state.history
+    began = history.start[user]
+    key = enter(history, user, now_ms, session)
+    if history.start[user] != began:
+        state.audience.changed[user] = True
+    return key
 
 
 @compiled

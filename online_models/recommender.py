@@ -14,7 +14,7 @@ from online_models.identity import Identity
 from online_models.mix import Mix
 from online_models.mix_state import MixState
 from online_models.scratch import with_room
-from online_models.state import dump, load
+from online_models.state import as_bytes, dump, load
 from online_models.updates import GONE, Updates, item_payload, model_payload, take_changed, user_payload
 from schemas.errors import StateError
 
@@ -108,19 +108,31 @@ class Recommender:
 
     def to_bytes(self) -> bytes:
         """The whole durable state, and which of it serving has not been told."""
-        return msgspec.msgpack.encode({"format": FORMAT, **self._durable()})
+        return msgspec.msgpack.encode(self.snapshot(), enc_hook=as_bytes)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The same with views of the arrays instead of their bytes: to be pickled at once, before anything is learned."""
+        return {"format": FORMAT, **self._durable()}
 
     @classmethod
     def from_bytes(cls, written: bytes) -> "Recommender":
         """The recommender that wrote these bytes; `StateError` where nothing of this version did."""
         try:
             read = msgspec.msgpack.decode(written)
+        except msgspec.DecodeError as error:
+            raise StateError(f"recommender snapshot: damaged ({error}); use an earlier one") from error
+        return cls.from_snapshot(read)
+
+    @classmethod
+    def from_snapshot(cls, read: dict[str, Any]) -> "Recommender":
+        """The recommender whose `snapshot` this is."""
+        try:
             if read["format"] != FORMAT:
                 raise StateError(
                     f"recommender snapshot: format {read['format']}, wanted {FORMAT}; replay the events"
                 )
             return cls._restored(read)
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"recommender snapshot: damaged ({error}); use an earlier one") from error
 
     def digest(self) -> str:
@@ -128,7 +140,7 @@ class Recommender:
         durable = self._durable()
         durable["state"] = {**durable["state"], "sight": {**durable["state"]["sight"], "changed": b""}}
         durable["state"]["audience"] = durable["gone"] = None
-        return hashlib.blake2b(msgspec.msgpack.encode(durable), digest_size=16).hexdigest()
+        return hashlib.blake2b(msgspec.msgpack.encode(durable, enc_hook=as_bytes), digest_size=16).hexdigest()
 
     def _durable(self) -> dict[str, Any]:
         mix = self.mix

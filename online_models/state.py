@@ -51,13 +51,20 @@ def clear(state: State, layout: Layout, rows: np.ndarray) -> None:
             array[rows] = column.fill
 
 
-def dump(state: State, layout: Layout, rows: int) -> dict[str, bytes]:
-    """The arrays' bytes by name, of the first `rows` ids only: the same for any capacity."""
+def dump(state: State, layout: Layout, rows: int) -> dict[str, np.ndarray]:
+    """The arrays by name, of the first `rows` ids only: the same for any capacity. They are views."""
     named = zip(layout.items(), state, strict=True)
-    return {name: (array[:rows] if column.per_id else array).tobytes() for (name, column), array in named}
+    return {name: array[:rows] if column.per_id else array for (name, column), array in named}
 
 
-def load(kind: type[State], layout: Layout, rows: int, written: Mapping[str, bytes]) -> State:
+def as_bytes(array: object) -> memoryview | bytes:
+    """An array's bytes without a copy, for an encoder that knows no arrays."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"no part of a model's state: {type(array).__name__}")
+    return array.data.cast("B") if array.size else b""
+
+
+def load(kind: type[State], layout: Layout, rows: int, written: Mapping[str, Any]) -> State:
     """The state that `dump` wrote."""
     return kind(*(_read(column, rows, written[name]) for name, column in layout.items()))
 
@@ -67,6 +74,6 @@ def _filled(column: Column, rows: int) -> np.ndarray:
     return np.full(shape, column.fill, dtype=column.dtype)
 
 
-def _read(column: Column, rows: int, written: bytes) -> np.ndarray:
+def _read(column: Column, rows: int, written: Any) -> np.ndarray:
     flat = np.frombuffer(written, dtype=column.dtype).copy()
     return flat.reshape((rows, *column.shape) if column.per_id else column.shape)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from recommender_events import START_MS, Row, batch_of, random_batch, rows
 
 from online_models import Mix, Recommender, recommend
@@ -49,7 +49,14 @@ def test_the_answer_is_the_learners_ranking(seed: int) -> None:
         assert not answer.fallback
 
 
+A_VIEW_AFTER_SILENCE = [(0, "ann", "a", None, 0)] * 4 + [
+    (0, "ann", "a", None, 1), (0, "ann", "b", None, 0), (0, "bob", "a", None, 1), (0, "ann", "a", None, 0),
+    (0, "ann", "a", None, 1), (1_860_000, "bob", "a", None, 0),
+]  # fmt: skip
+
+
 @given(drawn=rows)
+@example(drawn=A_VIEW_AFTER_SILENCE)
 @settings(max_examples=60, deadline=None)
 def test_answers_agree_on_any_stream(drawn: list[Row]) -> None:
     model, served = Recommender(), Served()

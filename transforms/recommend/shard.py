@@ -83,7 +83,7 @@ class LearnerShard:
         """Return everything held, for a snapshot."""
         waiting = [batch.to_pydict() for batch in self._waiting]
         return {
-            "model": self._model.to_bytes(),
+            "model": self._model.snapshot(),
             "low": self._low,
             "waiting": waiting,
             "learned": self._learned,
@@ -91,7 +91,7 @@ class LearnerShard:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        self._model = Recommender.from_bytes(state["model"])
+        self._model = Recommender.from_snapshot(state["model"])
         self._low, self._learned = state["low"], state["learned"]
         self._waiting = [pa.RecordBatch.from_pydict(columns, schema=_SCHEMA) for columns in state["waiting"]]
 
