@@ -52,6 +52,7 @@ setup(
             "orjson",
             "psutil",
             "pytest",
+            "pytest-xdist",
             "ruff",
         ],
     },

@@ -18,6 +18,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{d:REASON}` | hash | digest of the raw bytes → dead letter record |
 | `NS:{r}:model` | hash | `model` → recommender model |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
+| `NS:{s}` | hash | `begin`, `end` → version of the figures being written, and of those last written whole |
 | `NS:writers` | hash | writer → how many flushes it has made; one that finds less knows that something was lost |
 | `NS:v:{…}` | string | the newest version that was written to the hash of the same braces; for writers only |
 
@@ -95,6 +96,10 @@ which takes a third of the server's time; without a mark beside a hash, all are 
 numbers: Lua compares strings by the server's locale, and not by their bytes.
 """
 
+
+BEGIN: Final = "begin"
+END: Final = "end"
+"""Fields of `snapshot_key`."""
 
 RAISE: Final = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
@@ -206,6 +211,11 @@ def epoch_key(namespace: str) -> str:
 def progress_key(namespace: str) -> str:
     """Key of the running attempt's progress."""
     return f"{namespace}:progress"
+
+
+def snapshot_key(namespace: str) -> str:
+    """Key of which figures stand there whole: written first and last, so equal unless some are under way."""
+    return f"{namespace}:{{s}}"
 
 
 def writers_key(namespace: str) -> str:

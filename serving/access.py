@@ -3,16 +3,22 @@
 No command names two keys, so that all of it works on a Redis Cluster too.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import StoreError
+from schemas.keys import BEGIN, END, VERSION_BYTES, snapshot_key, unpack_version
 
 if TYPE_CHECKING:
     import redis
+
+
+_TRIES: Final = 40
+_PAUSE_S: Final = 0.005
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,33 @@ def read_each(store: Store, commands: Sequence[Command]) -> list[Any]:
     Raises StoreError if Redis is gone or a key holds another type than the layout says.
     """
     return [answer for answers in _trips(store, commands) for answer in answers]
+
+
+@dataclass(frozen=True)
+class Together:
+    """Answers that belong together: figures of one moment if `whole`, true as of that event time."""
+
+    answers: list[Any]
+    as_of_ms: int | None
+    whole: bool
+
+
+def read_together(store: Store, commands: Sequence[Command]) -> Together:
+    """Run read commands so that all figures in the answers are of one published moment.
+
+    The job writes a moment's figures between two marks; where they differ, or change while we read, all is read
+    again after a pause, in all for up to four seconds. `whole` is False if that did not help: the job was killed
+    in the middle of a write and has not gone on since. One round trip for up to 498 commands.
+    """
+    key = snapshot_key(store.namespace)
+    framed = [("HGET", key, END), *commands, ("HGET", key, BEGIN)]
+    for attempt in range(_TRIES):
+        end, *answers, begin = read_each(store, framed)
+        if begin == end:
+            break
+        time.sleep(_PAUSE_S * (1 + attempt))
+    as_of = unpack_version(end).as_of_ms if end and len(end) >= VERSION_BYTES else None
+    return Together(answers, as_of, begin == end)
 
 
 def read_hashes(store: Store, keys: Sequence[str]) -> Iterator[dict[bytes, bytes]]:

@@ -13,7 +13,7 @@ from schemas.metrics import (
     TOTAL_START,
     TOUCH_COUNTS,
 )
-from serving.access import Store, read_hashes
+from serving.access import Store, read_together
 from serving.cells import decode_cell
 from serving.windows import starts
 
@@ -53,12 +53,11 @@ def read_attribution(
     if channel is not None:
         check_choice("channel", channel, CHANNELS)
     spans = starts(store, window, from_ms, to_ms)
-    credits = read_hashes(
-        store, [attribution_key(store.namespace, model, attribution_window, window, start) for start in spans]
-    )
-    touches = read_hashes(store, [touch_key(store.namespace, window, start) for start in spans])
+    credits = [attribution_key(store.namespace, model, attribution_window, window, start) for start in spans]
+    touches = [touch_key(store.namespace, window, start) for start in spans]
+    found = read_together(store, [("HGETALL", key) for key in credits + touches]).answers
     rows: list[AttributionRow] = []
-    for start, earned, touched in zip(spans, credits, touches, strict=True):
+    for start, earned, touched in zip(spans, found[: len(spans)], found[len(spans) :], strict=True):
         rows += sorted(
             _rows(start, earned, touched, channel), key=lambda row: (-row.credit_minor, row.channel, row.id)
         )

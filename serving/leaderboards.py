@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from schemas.errors import UsageError
 from schemas.keys import metric_key
 from schemas.metrics import EVENT_TIME_COUNTS, METRICS, ORDER_TIME_COUNTS, TOTAL_START, derive
-from serving.access import Store, read_each
+from serving.access import Store, read_together
 from serving.cells import decode_cell
 from serving.job import read_job
 from serving.windows import latest_start, window_of
@@ -62,6 +62,7 @@ def read_leaderboard(
 
 def _values(store: Store, scope: str, metric: str, window: str, start: int) -> dict[str, int]:
     layer, names = ("o", ORDER_TIME_COUNTS) if metric in ORDER_TIME_COUNTS else ("e", EVENT_TIME_COUNTS)
-    (cells,) = read_each(store, [("HGETALL", metric_key(store.namespace, layer, scope, window, start))])
+    key = metric_key(store.namespace, layer, scope, window, start)
+    (cells,) = read_together(store, [("HGETALL", key)]).answers
     values = {field.decode(): derive(decode_cell(cell, names))[metric] for field, cell in cells.items()}
     return {identifier: value for identifier, value in values.items() if value > 0}

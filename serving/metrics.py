@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.keys import metric_key
 from schemas.metrics import EVENT_TIME_COUNTS, ORDER_TIME_COUNTS, TOTAL_START, derive
-from serving.access import Store, read_each
+from serving.access import Store, read_together
 from serving.cells import decode_cell
 from serving.windows import starts
 
@@ -37,7 +37,7 @@ def read_metrics(
         for start in spans
         for layer in "eo"
     ]
-    values = read_each(store, commands)
+    values = read_together(store, commands).answers
     cells = zip(spans, values[::2], values[1::2], strict=True)
     return [
         _row(window, start, by_event, by_order) for start, by_event, by_order in cells if by_event or by_order

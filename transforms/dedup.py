@@ -92,7 +92,7 @@ class DedupShard:
         merchants, view = self._routes.merchants, EventView(events)
         touches = touches_of(view, merchants)
         batches = [order_events(view, merchants), touches, event_partials(view), touch_partials(touches)]
-        keys = ["order_id", "user", "id", "id"]
+        keys = ["order_id", "user", None, None]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))

@@ -30,6 +30,9 @@ class Publisher(Protocol):
     def progress(self, fields: dict[str, int]) -> None:
         """Show how far the pipeline has got."""
 
+    def barrier(self) -> None:
+        """See to it that nobody sees what is taken from now on before all that was taken so far."""
+
     def flush(self) -> None:
         """Send everything taken so far; waits and retries while the store is away."""
 
@@ -47,7 +50,10 @@ class Publisher(Protocol):
 
 
 class Lossless:
-    """What a publisher says whose store never loses or refuses anything; to inherit from."""
+    """What a publisher says whose store never loses, refuses or mixes up anything; to inherit from."""
+
+    def barrier(self) -> None:
+        """Everything is seen in the order in which it is taken."""
 
     def look(self) -> None:
         """Nothing is asked."""

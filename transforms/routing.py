@@ -1,5 +1,7 @@
 """Split a step's output over the shards of the next step, by the hash of the id that its state is keyed by.
 
+What no state on the way needs stays together: the figures of a piece arrive in one piece, and so add up.
+
 >>> batch = pa.record_batch({"id": ["a", "b", "a"], "x": [1, 2, 3]})
 >>> parts = [part for _, part in split(batch, "id", 2)]
 >>> sum(part.num_rows for part in parts), len(parts)
@@ -30,6 +32,11 @@ def split(batch: pa.RecordBatch, key: str, shards: int) -> Iterator[tuple[int, p
         yield shard, batch.filter(pa.array(chosen == shard))
 
 
+def _whole(batch: pa.RecordBatch, home: int, shards: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    for shard in range(shards):
+        yield shard, batch if shard == home else batch.slice(0, 0)
+
+
 def _hashes(batch: pa.RecordBatch, key: str) -> Hashes:
     column = batch[key]
     return hash_text(column) if pa.types.is_string(column.type) else column.to_numpy()
@@ -38,12 +45,19 @@ def _hashes(batch: pa.RecordBatch, key: str) -> Hashes:
 def sent(
     output: str,
     batches: Sequence[pa.RecordBatch],
-    keys: Sequence[str],
+    keys: Sequence[str | None],
     shards: int,
     progress: Progress,
     urgent: int,
 ) -> Iterator[Output]:
-    """Yield one piece a shard with its part of every batch, each split by its own key column."""
-    parts = [dict(split(batch, key, shards)) for batch, key in zip(batches, keys, strict=True)]
+    """Yield one piece a shard with its part of every batch, each split by its own key column.
+
+    A batch without a key goes whole to the shard that has the sender's number.
+    """
+    home = progress.sender % shards
+    parts = [
+        dict(_whole(batch, home, shards) if key is None else split(batch, key, shards))
+        for batch, key in zip(batches, keys, strict=True)
+    ]
     for shard in range(shards):
         yield output, (shard, Piece(progress, tuple(part[shard] for part in parts), urgent))

@@ -167,7 +167,7 @@ def test_however_the_source_is_cut_the_figures_are_the_same(
 
 def model_of(learner: LearnerShard) -> str:
     """The digest of the model as its snapshot holds it."""
-    return Recommender.from_bytes(learner.state()["model"]).digest()
+    return Recommender.from_snapshot(learner.state()["model"]).digest()
 
 
 def interactions(rows: list[Row], watermark_ms: int, urgent: int = 0) -> Piece:

@@ -10,7 +10,6 @@ from transforms.attribution.book import AttributionWindow, CreditBody, CreditBoo
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Grouped, Outlet, PublisherFactory
-from transforms.routing import sent
 from transforms.shards import Output
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -51,7 +50,7 @@ class AttributionShard:
             self._publish(watermark)
         batches = [*figures, credit]
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
-        yield from sent("figures", batches, ["id"] * len(batches), self._shards, told, piece.urgent)
+        yield "figures", (0, Piece(told, tuple(batches), piece.urgent))
 
     def _publish(self, watermark: int) -> None:
         publisher, self._watermark_ms = self._outlet.publisher, watermark

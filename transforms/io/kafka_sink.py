@@ -161,6 +161,10 @@ class KafkaSink:
         """Show how far the pipeline has got."""
         self._through.progress(fields)
 
+    def barrier(self) -> None:
+        """Keep the order of what the store shows; each message speaks for itself."""
+        self._through.barrier()
+
     def flush(self) -> None:
         """Send everything; returns when the store has taken it and brokers have confirmed it."""
         self._through.flush()

@@ -122,6 +122,9 @@ class RedisPublisher:
         if self._fields >= _FLUSH_FIELDS:
             self.flush()
 
+    def barrier(self) -> None:
+        """Nothing to do: one connection to one server keeps the order."""
+
     def flush(self) -> None:
         """Send everything; returns when the server has taken it."""
         if self._commands:

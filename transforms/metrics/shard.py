@@ -3,7 +3,17 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from schemas.keys import Version, attribution_key, metric_key, pack_version, touch_key, window_index_key
+from schemas.keys import (
+    BEGIN,
+    END,
+    Version,
+    attribution_key,
+    metric_key,
+    pack_version,
+    snapshot_key,
+    touch_key,
+    window_index_key,
+)
 from schemas.metrics import (
     ATTRIBUTION_COUNTS,
     ATTRIBUTION_WINDOWS,
@@ -58,12 +68,19 @@ class CellShard:
         yield from ()
 
     def publish(self, watermark: int) -> None:
-        """Write every changed cell, then archive and drop those that can no longer change."""
+        """Write every changed cell, then archive and drop those that can no longer change.
+
+        `begin` is written first and `end` last: a reader who finds both the same saw figures of one moment.
+        """
         publisher, self._watermark_ms = self._outlet.publisher, watermark
         version = pack_version(Version(publisher.epoch(), max(watermark, 0), self._absorbed))
+        publisher.set_newer(snapshot_key(self._namespace), [BEGIN], [version])
+        publisher.barrier()
         for family, table in self._tables.items():
             for change in table.take_dirty(version):
                 self._write(self._key_of(family, change), change)
+        publisher.barrier()
+        publisher.set_newer(snapshot_key(self._namespace), [END], [version])
         if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
             publisher.progress({"watermark_ms": watermark, "as_of_ms": watermark})
         publisher.flush()

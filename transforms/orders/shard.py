@@ -44,7 +44,7 @@ class OrderShard:
         if watermark > BEFORE_ALL_MS:
             self._book.forget(watermark - self._lateness_ms)
         batches = [effects.lines, touches, *figures, effects.counts, effects.by_order_time]
-        keys = ["user", "user", *("id" for _ in batches[2:])]
+        keys = ["user", "user", *(None for _ in batches[2:])]
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
         yield from sent("lines", batches, keys, self._shards, told, piece.urgent)
 
