@@ -26,8 +26,8 @@ $(READY): setup.py pyproject.toml requirements.txt
 demo: $(READY) ## replay a real shop's month into an embedded Redis and show the results
 	$(BIN)/interestream demo $(ARGS)
 
-test: $(READY) ## run all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## run all tests, two at a time
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(READY) ## check format, style, types and layers
 	$(BIN)/ruff check .
