@@ -8,6 +8,7 @@ been finished, results in Redis included. Then the job is cancelled.
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from runners.cluster_job import SHARDS, ClusterJob
 from runners.clusters.flink_rest import FlinkRest, UnreachableError
 from runners.clusters.progress import Tell
 from runners.direct import quiet_beam, root_cause
-from runners.flink_counts import counters, is_past_everything, may_be_past_everything
+from runners.flink_ends import is_past_everything, may_be_past_everything
 from runners.flink_target import FlinkTarget
 from schemas.errors import InterestreamError, JobError, StoreError
 
@@ -28,8 +29,6 @@ TELL_EVERY_S: Final = 5.0
 SUBMIT_PATIENCE_S: Final = 120.0
 UNREACHABLE_PATIENCE_S: Final = 180.0
 SAVEPOINT_PATIENCE_S: Final = 600.0
-_SETTLE_S: Final = 0.7
-"""Flink gathers metrics twice a second; counters are read until they stay the same for longer than that."""
 _OVER: Final = frozenset({"FINISHED", "CANCELED", "FAILED"})
 _LOST: Final = "LOST"
 LIVE_BUNDLE_MS: Final = 20
@@ -77,7 +76,8 @@ class FlinkRun:
     target: FlinkTarget
     stop: "Stop"
     tell: Tell
-    counted: dict[str, int] = field(default_factory=dict)
+    before: dict[str, int] = field(default_factory=dict)
+    seen: int = 0
 
     @property
     def rest(self) -> FlinkRest:
@@ -85,8 +85,9 @@ class FlinkRun:
         return self.target.rest
 
     def run(self) -> dict[str, int]:
-        """Run the job to its end and return what it counted; raises JobError if it failed."""
+        """Run the job to its end and return what it counted meanwhile; raises JobError if it failed."""
         flink_id = self._running() or self._started()
+        self.before = self.job.counts() if self.job.resumed else {}
         while True:
             how = self._watched(flink_id)
             if how != _LOST:
@@ -94,7 +95,7 @@ class FlinkRun:
             flink_id = self._started()
         if how == "FAILED":
             raise JobError(f"The job failed on Flink: {self.rest.root_cause(flink_id)}")
-        return self.counted
+        return {name: count - self.before.get(name, 0) for name, count in self.job.counts().items()}
 
     def _running(self) -> str | None:
         """Return the job's running attempt, if an earlier command left one; end one that is not this job's."""
@@ -229,27 +230,21 @@ class FlinkRun:
         vertices = self.rest.job(flink_id)["vertices"]
         if not may_be_past_everything(self.rest, flink_id, vertices):
             return False
-        if not is_past_everything(self.rest, flink_id, vertices):
-            return False
-        before: dict[str, int] | None = None
-        while before != self.counted or not self.counted:
-            before = dict(self.counted)
-            time.sleep(_SETTLE_S)
-            self.counted = counters(self.rest, flink_id, vertices)
-            if before == {} and not self.counted:
-                break
-        return True
+        return is_past_everything(self.rest, flink_id, vertices)
 
     def _show(self, flink_id: str, state: str) -> None:
-        def show() -> None:
-            vertices = self.rest.job(flink_id)["vertices"]
-            self.counted = counters(self.rest, flink_id, vertices) or self.counted
-
-        self._asked(show)
-        said = f"{self.counted.get('events', 0):,} events"
+        said = f"{self._events():,} events"
         if state == "RESTARTING":
             said = f"{said}, after {self._asked(lambda: self.rest.root_cause(flink_id))}"
         self.tell(f"{state.lower()}: {said}")
+
+    def _events(self) -> int:
+        """Return how many events have been read since the job began, as far as Redis can say now."""
+        import redis
+
+        with suppress(redis.RedisError):
+            self.seen = self.job.store.counts()["events"]
+        return self.seen
 
     def _asked(self, question: "Callable[[], Any]") -> Any:
         """Return an answer, None where Flink cannot give one now: the next look will tell."""

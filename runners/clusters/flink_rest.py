@@ -59,7 +59,7 @@ class FlinkRest:
         return dict(self.ask(f"/jobs/{job}"))
 
     def metrics(self, job: str, vertex: str) -> dict[str, str]:
-        """Return every metric of a vertex that is about watermarks or counted by our steps, by its full name."""
+        """Return every metric of a vertex that is about watermarks, by its full name."""
         path = f"/jobs/{job}/vertices/{vertex}/metrics"
         names = [metric["id"] for metric in self.ask(path) if _of_interest(metric["id"])]
         found: dict[str, str] = {}
@@ -113,4 +113,4 @@ _PYTHON_ERROR: Final = re.compile(
 
 
 def _of_interest(name: str) -> bool:
-    return name.endswith(("currentInputWatermark", "currentOutputWatermark")) or ".interestream_" in name
+    return name.endswith(("currentInputWatermark", "currentOutputWatermark"))
