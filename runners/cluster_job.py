@@ -80,6 +80,12 @@ class ClusterJob:
         """Take note that all of it is in Redis."""
         patiently(self.redis, partial(self.store.describe, CLEAN, {}))
 
+    def describe_again(self) -> None:
+        """Put the description back where Redis was emptied: exports need it, and the next command's going on."""
+        if not self.store.described():
+            fields = described(self.id, self.request, self.settings, self.attempt)
+            self.store.describe(RUNNING, fields)
+
     def counts(self) -> dict[str, int]:
         """Return what has been counted since the job began, as its state has it."""
         return patiently(self.redis, self.store.counts)

@@ -28,6 +28,7 @@ LOOK_EVERY_S: Final = 0.5
 TELL_EVERY_S: Final = 5.0
 SUBMIT_PATIENCE_S: Final = 120.0
 UNREACHABLE_PATIENCE_S: Final = 180.0
+MOST_FAILED_HEALS: Final = 5
 SAVEPOINT_PATIENCE_S: Final = 600.0
 _OVER: Final = frozenset({"FINISHED", "CANCELED", "FAILED"})
 _LOST: Final = "LOST"
@@ -78,6 +79,7 @@ class FlinkRun:
     tell: Tell
     before: dict[str, int] = field(default_factory=dict)
     seen: int = 0
+    failed_heals: int = 0
 
     @property
     def rest(self) -> FlinkRest:
@@ -169,11 +171,11 @@ class FlinkRun:
         while True:
             if self.job.redis.embedded:
                 self._ensure_redis()
-            if self.stop.stopping:
-                self._stop_with_savepoint(flink_id)
-                return "STOPPED"
             try:
                 state = self._state(flink_id)
+                if self.stop.stopping and state not in (*_OVER, _LOST):
+                    self._stop_with_savepoint(flink_id)
+                    return "STOPPED"
             except UnreachableError as error:
                 away_since = away_since or time.monotonic()
                 self._await_cluster(away_since, error)
@@ -190,7 +192,7 @@ class FlinkRun:
                 self._show(flink_id, state)
                 if self.target.lacks_processes():
                     self.tell("starting again what is missing of the cluster")
-                    self.target.heal(self.tell)
+                    self._heal()
             time.sleep(LOOK_EVERY_S)
 
     def _ensure_redis(self) -> None:
@@ -220,8 +222,19 @@ class FlinkRun:
                 "Start it again and run the same command: it goes on."
             ) from error
         self.tell("Flink does not answer; starting what is missing")
-        self.target.heal(self.tell)
+        self._heal()
         time.sleep(LOOK_EVERY_S)
+
+    def _heal(self) -> None:
+        """Start what is missing; what dies meanwhile is missing at the next look, a few times in a row."""
+        try:
+            self.target.heal(self.tell)
+            self.failed_heals = 0
+        except JobError as error:
+            self.failed_heals += 1
+            if self.failed_heals == MOST_FAILED_HEALS:
+                raise
+            _LOG.warning("%s", error)
 
     def _is_done(self, flink_id: str) -> bool:
         return self._asked(lambda: self._has_passed_everything(flink_id)) or False
@@ -243,6 +256,7 @@ class FlinkRun:
         import redis
 
         with suppress(redis.RedisError):
+            self.job.describe_again()
             self.seen = self.job.store.counts()["events"]
         return self.seen
 

@@ -1,6 +1,5 @@
 """A cluster, a broker and events that all checks share, and that they run only when they are asked for."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 import form
 import sightings
+from feeding import generated
 from lab import Lab, lab
 from local_kafka import Broker, broker
-from running import ROOT, exported, replayed
+from running import exported, replayed
 from streaming import platform_counts
 
 from runners.embedded_redis import open_redis
@@ -25,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in (
         "chaos: kills, freezes and cuts off processes for minutes; run by make chaos",
         "flink: starts a real Flink cluster; needs Java and the jars in the cache",
+        "prism: runs on a real Prism; needs its program on PATH or in the cache",
         "kafka: starts a real Kafka broker; needs Java and the jars in the cache",
     ):
         config.addinivalue_line("markers", marker)
@@ -90,13 +91,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Und
 
 
 def _undisturbed(count: int, home: Path) -> Undisturbed:
-    file = home / "events.jsonl"
-    generator = ROOT / "benchmarks" / "generate_events.py"
-    subprocess.run(
-        [sys.executable, generator, "--events", str(count), "--rate", "20", "--out", file],
-        check=True,
-        capture_output=True,
-    )
+    file = generated(home / "events.jsonl", count, 20)
     replayed(home / "job", file)
     with open_redis(None, home / "job") as store:
         counts = platform_counts(store.client)

@@ -1,10 +1,14 @@
-"""Events put onto a topic at a steady pace, while something else happens; each line once."""
+"""Events generated, and put onto a topic at a steady pace while something else happens; each line once."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from confluent_kafka import Producer
+from running import ROOT
 
 _STEP_S = 0.02
 _FIRST = 2000
@@ -70,3 +74,11 @@ class Feed(threading.Thread):
         self.flow()
         self.join()
         assert self._refused == 0
+
+
+def generated(file: Path, count: int, rate: float) -> Path:
+    """Write so many events that happened at so many a second, and their dimensions beside them."""
+    generator = ROOT / "benchmarks" / "generate_events.py"
+    words = ["--events", count, "--rate", rate, "--out", file, "--dims", file.parent / "dimensions"]
+    subprocess.run([sys.executable, generator, *map(str, words)], check=True, capture_output=True)
+    return file

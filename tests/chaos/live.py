@@ -59,19 +59,19 @@ class LiveJob:
         return sum(platform_counts(self.client))
 
     def await_figures(self) -> None:
-        wait_until(lambda: self.total() > 0 or self._has_ended(), "the first figures")
-        assert not self._has_ended(), self.said
+        wait_until(lambda: self.total() > 0 or self.has_ended(), "the first figures")
+        assert not self.has_ended(), self.said
 
     def await_counts(self, counts: list[int]) -> None:
         """Wait until the platform's figures are what they must come to, and all else has been published."""
         deadline = time.monotonic() + PATIENCE_S
         while (found := platform_counts(self.client)) != counts:
-            assert not self._has_ended(), self.said
+            assert not self.has_ended(), self.said
             assert time.monotonic() < deadline, f"{found} did not come to {counts}"
             time.sleep(0.1)
         time.sleep(SETTLED_S)
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
 
     def stop(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class LiveJob:
 
     def abandon(self) -> None:
         """End the command whatever it does, and its jobs on the cluster: the next check needs the slots."""
-        if self.process is not None and not self._has_ended():
+        if self.process is not None and not self.has_ended():
             self.process.kill()
             self.process.wait()
         for each in self._lab.rest.jobs():

@@ -69,7 +69,7 @@ def test_the_export_is_that_of_an_undisturbed_run(
             "all events were there before the last kill: feed more of them, or more slowly"
         )
         kill(draw)
-        gaps.append(recovered(job.total))
+        gaps.append(recovered(job))
     feed.hurry()
     job.await_counts(wanted.counts)
     report = job.stop()
