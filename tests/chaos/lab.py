@@ -4,8 +4,9 @@ import os
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from runners.clusters.jar_cache import is_whole
 from runners.clusters.java import find_java
 from runners.clusters.places import cache_home
 from schemas.errors import UsageError
+
+_BUSY_WITHIN_S = 0.5
 
 
 class Lab:
@@ -88,7 +91,11 @@ class Lab:
         """Return the workers that are connected to a TaskManager that runs, or to a certain one."""
         masters = [taskmanager] if taskmanager else self.taskmanagers()
         ports = {port for master in masters for port in _listens(master)}
-        return [each for each in self.workers() if ports & set(_connected_to(each))]
+        connected = [each for each in self.workers() if ports & set(_connected_to(each))]
+        # One that was started for an attempt which ended before it began is never stopped by Beam, nor used.
+        before = {each: _seconds(each) for each in connected}
+        time.sleep(_BUSY_WITHIN_S)
+        return [each for each in connected if _seconds(each) > before[each]]
 
     def kill_taskmanager(self, draw: random.Random) -> None:
         os.kill(draw.choice(sorted(self.taskmanagers())), signal.SIGKILL)
@@ -100,6 +107,18 @@ class Lab:
     def kill_jobmanager(self, draw: random.Random) -> None:
         wait_until(lambda: JOBMANAGER in self.pids(), "a JobManager")
         os.kill(self.pids()[JOBMANAGER], signal.SIGKILL)
+
+
+def ports_to(pid: int, port: int) -> list[int]:
+    """Return a process's own ports of its connections to a port."""
+    return [each.laddr.port for each in _connections(pid) if each.raddr and each.raddr.port == port]
+
+
+def _seconds(pid: int) -> float:
+    with suppress(psutil.Error):
+        times = psutil.Process(pid).cpu_times()
+        return float(times.user + times.system)
+    return 0.0
 
 
 def _listens(pid: int) -> list[int]:
