@@ -98,13 +98,15 @@ def essence(stacktrace: str) -> str:
     'schemas.errors.StoreError: away'
     >>> essence("java.io.IOException: a\\nCaused by: java.net.ConnectException: b")
     'java.net.ConnectException: b'
+    >>> essence("org.apache.flink.RemoteException: Lost connection\\n\\tat java.base/java.lang.Thread.run(Thread.java:1)")
+    'org.apache.flink.RemoteException: Lost connection'
     """
     python = _PYTHON_ERROR.findall(stacktrace)
     if python:
         return str(python[-1]).strip()
     lines = [line.strip() for line in stacktrace.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by:")]
-    return (causes or lines or ["Flink names no cause"])[-1].removeprefix("Caused by: ")
+    return (causes[-1:] or lines[:1] or ["Flink names no cause"])[0].removeprefix("Caused by: ")
 
 
 _PYTHON_ERROR: Final = re.compile(
