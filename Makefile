@@ -6,7 +6,7 @@ READY := .venv/.ready
 EVENTS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench lock clean
+.PHONY: help setup demo test chaos lint format bench lock clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -28,6 +28,9 @@ demo: $(READY) ## replay a real shop's month into an embedded Redis and show the
 
 test: $(READY) ## run all tests, two at a time
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+chaos: $(READY) ## kill, freeze and cut off a real Flink, Kafka and Redis under a live job; about an hour
+	$(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)
 
 lint: $(READY) ## check format, style, types and layers
 	$(BIN)/ruff check .

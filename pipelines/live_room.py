@@ -27,6 +27,7 @@ from transforms.orders.shard import OrderShard
 from transforms.pacing import Pace
 from transforms.recommend.shard import LearnerShard
 from transforms.shards import Sharded
+from transforms.tally import Tally
 
 
 def build_live_room(pipeline: beam.Pipeline, sources: list[SourceConfig], options: LiveRoomOptions) -> None:
@@ -48,7 +49,12 @@ def _dead_letters(name: str, options: LiveRoomOptions) -> KeepDeadLetters:
 
 def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
     routes = Routes(options.shards, options.recommender, options.merchants)
-    return DedupShard(key, options.bounds.dedup_horizon_ms, routes, counter(options.job))
+    tally = None if options.job else _tally(f"Dedup-{key}", options)
+    return DedupShard(key, options.bounds.dedup_horizon_ms, routes, counter(options.job), tally)
+
+
+def _tally(name: str, options: LiveRoomOptions) -> Tally:
+    return Tally(name, options.open_publisher, options.namespace, _pace(options.publish_credits_every_s))
 
 
 def _orders(options: LiveRoomOptions, key: int) -> OrderShard:

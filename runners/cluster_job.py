@@ -1,6 +1,7 @@
 """A job on a runner that keeps state itself: what it is, and what is known of its earlier attempts."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from runners.embedded_redis import OpenRedis
 from runners.job_sources import Opener, OpenKafka
 from runners.job_store import CLEAN, RUNNING, JobStore
 from runners.jobs_request import JobRequest
+from runners.redis_patience import patiently
 from runners.settings import Settings
 
 RECORD: Final = "cluster-job.json"
@@ -53,7 +55,7 @@ class ClusterJob:
 
     def begin(self) -> None:
         """Start from nothing: earlier figures go."""
-        self.store.clear()
+        patiently(self.redis, self.store.clear)
         self.resumed = False
         self.known = {}
         self._attempt()
@@ -64,8 +66,9 @@ class ClusterJob:
         self._attempt()
 
     def _attempt(self) -> None:
-        self.attempt = self.store.next_epoch()
-        self.store.describe(RUNNING, described(self.id, self.request, self.settings, self.attempt))
+        self.attempt = patiently(self.redis, self.store.next_epoch)
+        fields = described(self.id, self.request, self.settings, self.attempt)
+        patiently(self.redis, partial(self.store.describe, RUNNING, fields))
         self.note(job_id=self.id, attempt=self.attempt, files=self._files())
 
     def note(self, **facts: Any) -> None:
@@ -75,7 +78,17 @@ class ClusterJob:
 
     def end(self) -> None:
         """Take note that all of it is in Redis."""
-        self.store.describe(CLEAN, {})
+        patiently(self.redis, partial(self.store.describe, CLEAN, {}))
+
+    def describe_again(self) -> None:
+        """Put the description back where Redis was emptied: exports need it, and the next command's going on."""
+        if not self.store.described():
+            fields = described(self.id, self.request, self.settings, self.attempt)
+            self.store.describe(RUNNING, fields)
+
+    def counts(self) -> dict[str, int]:
+        """Return what has been counted since the job began, as its state has it."""
+        return patiently(self.redis, self.store.counts)
 
     def compose(self, pipeline: Any) -> None:
         """Add the pipeline's steps."""

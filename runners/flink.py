@@ -8,6 +8,7 @@ been finished, results in Redis included. Then the job is cancelled.
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from runners.cluster_job import SHARDS, ClusterJob
 from runners.clusters.flink_rest import FlinkRest, UnreachableError
 from runners.clusters.progress import Tell
 from runners.direct import quiet_beam, root_cause
-from runners.flink_counts import counters, is_past_everything, may_be_past_everything
+from runners.flink_ends import is_past_everything, may_be_past_everything
 from runners.flink_target import FlinkTarget
 from schemas.errors import InterestreamError, JobError, StoreError
 
@@ -27,9 +28,8 @@ LOOK_EVERY_S: Final = 0.5
 TELL_EVERY_S: Final = 5.0
 SUBMIT_PATIENCE_S: Final = 120.0
 UNREACHABLE_PATIENCE_S: Final = 180.0
+MOST_FAILED_HEALS: Final = 5
 SAVEPOINT_PATIENCE_S: Final = 600.0
-_SETTLE_S: Final = 0.7
-"""Flink gathers metrics twice a second; counters are read until they stay the same for longer than that."""
 _OVER: Final = frozenset({"FINISHED", "CANCELED", "FAILED"})
 _LOST: Final = "LOST"
 LIVE_BUNDLE_MS: Final = 20
@@ -77,7 +77,9 @@ class FlinkRun:
     target: FlinkTarget
     stop: "Stop"
     tell: Tell
-    counted: dict[str, int] = field(default_factory=dict)
+    before: dict[str, int] = field(default_factory=dict)
+    seen: int = 0
+    failed_heals: int = 0
 
     @property
     def rest(self) -> FlinkRest:
@@ -85,8 +87,9 @@ class FlinkRun:
         return self.target.rest
 
     def run(self) -> dict[str, int]:
-        """Run the job to its end and return what it counted; raises JobError if it failed."""
+        """Run the job to its end and return what it counted meanwhile; raises JobError if it failed."""
         flink_id = self._running() or self._started()
+        self.before = self.job.counts() if self.job.resumed else {}
         while True:
             how = self._watched(flink_id)
             if how != _LOST:
@@ -94,7 +97,7 @@ class FlinkRun:
             flink_id = self._started()
         if how == "FAILED":
             raise JobError(f"The job failed on Flink: {self.rest.root_cause(flink_id)}")
-        return self.counted
+        return {name: count - self.before.get(name, 0) for name, count in self.job.counts().items()}
 
     def _running(self) -> str | None:
         """Return the job's running attempt, if an earlier command left one; end one that is not this job's."""
@@ -168,11 +171,11 @@ class FlinkRun:
         while True:
             if self.job.redis.embedded:
                 self._ensure_redis()
-            if self.stop.stopping:
-                self._stop_with_savepoint(flink_id)
-                return "STOPPED"
             try:
                 state = self._state(flink_id)
+                if self.stop.stopping and state not in (*_OVER, _LOST):
+                    self._stop_with_savepoint(flink_id)
+                    return "STOPPED"
             except UnreachableError as error:
                 away_since = away_since or time.monotonic()
                 self._await_cluster(away_since, error)
@@ -189,7 +192,7 @@ class FlinkRun:
                 self._show(flink_id, state)
                 if self.target.lacks_processes():
                     self.tell("starting again what is missing of the cluster")
-                    self.target.heal(self.tell)
+                    self._heal()
             time.sleep(LOOK_EVERY_S)
 
     def _ensure_redis(self) -> None:
@@ -219,8 +222,19 @@ class FlinkRun:
                 "Start it again and run the same command: it goes on."
             ) from error
         self.tell("Flink does not answer; starting what is missing")
-        self.target.heal(self.tell)
+        self._heal()
         time.sleep(LOOK_EVERY_S)
+
+    def _heal(self) -> None:
+        """Start what is missing; what dies meanwhile is missing at the next look, a few times in a row."""
+        try:
+            self.target.heal(self.tell)
+            self.failed_heals = 0
+        except JobError as error:
+            self.failed_heals += 1
+            if self.failed_heals == MOST_FAILED_HEALS:
+                raise
+            _LOG.warning("%s", error)
 
     def _is_done(self, flink_id: str) -> bool:
         return self._asked(lambda: self._has_passed_everything(flink_id)) or False
@@ -229,27 +243,22 @@ class FlinkRun:
         vertices = self.rest.job(flink_id)["vertices"]
         if not may_be_past_everything(self.rest, flink_id, vertices):
             return False
-        if not is_past_everything(self.rest, flink_id, vertices):
-            return False
-        before: dict[str, int] | None = None
-        while before != self.counted or not self.counted:
-            before = dict(self.counted)
-            time.sleep(_SETTLE_S)
-            self.counted = counters(self.rest, flink_id, vertices)
-            if before == {} and not self.counted:
-                break
-        return True
+        return is_past_everything(self.rest, flink_id, vertices)
 
     def _show(self, flink_id: str, state: str) -> None:
-        def show() -> None:
-            vertices = self.rest.job(flink_id)["vertices"]
-            self.counted = counters(self.rest, flink_id, vertices) or self.counted
-
-        self._asked(show)
-        said = f"{self.counted.get('events', 0):,} events"
+        said = f"{self._events():,} events"
         if state == "RESTARTING":
             said = f"{said}, after {self._asked(lambda: self.rest.root_cause(flink_id))}"
         self.tell(f"{state.lower()}: {said}")
+
+    def _events(self) -> int:
+        """Return how many events have been read since the job began, as far as Redis can say now."""
+        import redis
+
+        with suppress(redis.RedisError):
+            self.job.describe_again()
+            self.seen = self.job.store.counts()["events"]
+        return self.seen
 
     def _asked(self, question: "Callable[[], Any]") -> Any:
         """Return an answer, None where Flink cannot give one now: the next look will tell."""

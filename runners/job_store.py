@@ -1,9 +1,10 @@
 """What a job does to Redis besides publishing: claims it, clears what is not its own, marks its end."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.keys import VERSION_BYTES, epoch_key, job_key, unpack_version
+from schemas.keys import VERSION_BYTES, counts_key, epoch_key, job_key, unpack, unpack_version
 
 if TYPE_CHECKING:
     import redis
@@ -37,6 +38,14 @@ class JobStore:
     def describe(self, status: str, fields: dict[str, str]) -> None:
         """Write the job's description."""
         self._redis.hset(job_key(self._namespace), mapping=dict(fields, status=status))  # type: ignore[arg-type]
+
+    def counts(self) -> dict[str, int]:
+        """Return what a job on a cluster has counted since it began, all shards together; `events` is the sum."""
+        total: Counter[str] = Counter()
+        held: Any = self._redis.hgetall(counts_key(self._namespace))
+        for value in held.values():
+            total.update(unpack(value)[1])
+        return {"events": total.total(), **total}
 
     def clear(self) -> None:
         """Delete every figure; the epoch stays."""

@@ -8,6 +8,8 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `status` |
 | `NS:epoch` | string | counter of attempts; each attempt's writes carry its number |
 | `NS:progress` | hash | `watermark_ms`, `as_of_ms`, `events` … of the running attempt |
+| `NS:counts` | hash | shard → how many events it has judged, by verdict (jobs on a cluster only) |
+| `NS:incidents` | hash | `writes_refused`, `store_losses`: how often since the job began, at least |
 | `NS:{m:e:SCOPE:WINDOW:START}` | hash | id → cell of `EVENT_TIME_COUNTS` |
 | `NS:{m:o:SCOPE:WINDOW:START}` | hash | id → cell of `ORDER_TIME_COUNTS` |
 | `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS` |
@@ -216,6 +218,16 @@ def progress_key(namespace: str) -> str:
 def snapshot_key(namespace: str) -> str:
     """Key of which figures stand there whole: written first and last, so equal unless some are under way."""
     return f"{namespace}:{{s}}"
+
+
+def counts_key(namespace: str) -> str:
+    """Key of what the shards of a job on a cluster have counted since it began."""
+    return f"{namespace}:counts"
+
+
+def incidents_key(namespace: str) -> str:
+    """Key of how often writers were refused, or found the store emptied or restored from an old copy."""
+    return f"{namespace}:incidents"
 
 
 def writers_key(namespace: str) -> str:

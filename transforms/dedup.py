@@ -20,10 +20,12 @@ from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_tim
 from transforms.metrics.partials import event_partials, touch_partials
 from transforms.orders.events import order_events
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
+from transforms.publish import Outlet
 from transforms.recommend.interactions import interactions_of
 from transforms.routing import sent
 from transforms.shards import Output
 from transforms.state.seen import CONFLICT, NEW, TOO_LATE, SeenEvents
+from transforms.tally import Tally
 
 HOUR_MS: Final = 3_600_000
 
@@ -56,8 +58,11 @@ class Routes:
 class DedupShard:
     """One shard of event ids."""
 
-    def __init__(self, key: int, horizon_ms: int, routes: Routes, count: Any) -> None:
-        self._key, self._routes, self._count = key, routes, count
+    def __init__(
+        self, key: int, horizon_ms: int, routes: Routes, count: Any, tally: Tally | None = None
+    ) -> None:
+        """`count` adds to the runner's counters; a `tally` keeps counts where those are lost with a worker."""
+        self._key, self._routes, self._count, self._tally = key, routes, count, tally
         self._seen = SeenEvents(-(-horizon_ms // HOUR_MS))
         self._low, self._muted = LowWatermark(), False
 
@@ -72,20 +77,29 @@ class DedupShard:
         if watermark > BEFORE_ALL_MS:
             self._seen.advance(watermark // HOUR_MS)
         new = verdicts == NEW
-        if not self._muted:
-            self._tally(verdicts)
+        self._tell(verdicts, piece)
         kept = events.select(_ROUTED_COLUMNS)
         accepted = kept if new.all() else kept.filter(pa.array(new))
         progress = Progress(self._key, self._routes.shards, piece.progress.sequence, watermark)
         yield from self._refusals(events, verdicts, piece)
         yield from self._routed(accepted, progress, piece.urgent)
 
-    def _tally(self, verdicts: np.ndarray) -> None:
-        counts = np.bincount(verdicts, minlength=4).tolist()
-        for name, number in zip(
-            ("accepted", "duplicates", "conflicting_duplicate", "too_late"), counts, strict=True
-        ):
-            self._count(name, number)
+    def _tell(self, verdicts: np.ndarray, piece: Piece) -> None:
+        """Count verdicts: to the runner once, in the tally as often as the piece is absorbed into state."""
+        new, again, conflicting, late = np.bincount(verdicts, minlength=4).tolist()
+        if not self._muted:
+            self._count("accepted", new)
+            self._count("duplicates", again)
+            self._count("conflicting_duplicate", conflicting)
+            self._count("too_late", late)
+        if self._tally is None:
+            return
+        refused = {"refused.conflicting_duplicate": conflicting, "refused.too_late": late}
+        self._tally.add({"accepted": new, "duplicates": again} | refused)
+        for told in piece.batches[1:]:
+            self._tally.add_refused(told)
+        if not self._muted:
+            self._tally.show(piece.urgent)
 
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
@@ -108,22 +122,28 @@ class DedupShard:
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        return {"seen": self._seen.state(), "low": self._low}
+        counts = dict(self._tally.counts) if self._tally else {}
+        return {"seen": self._seen.state(), "low": self._low, "counts": counts}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
         self._seen.load(state["seen"])
         self._low = state["low"]
+        if self._tally:
+            self._tally.counts = dict(state["counts"])
 
     def mute(self, muted: bool) -> None:
-        """While muted, count nothing: it was counted before."""
+        """While muted, count nothing for the runner: it was counted before."""
         self._muted = muted
 
-    def outlet(self) -> None:
-        """Nothing is published here."""
+    def outlet(self) -> Outlet | None:
+        """Return what the tally is published through, None where there is none."""
+        return self._tally.outlet if self._tally else None
 
     def republish(self) -> None:
-        """Nothing is published here."""
+        """Publish the tally anew."""
+        if self._tally:
+            self._tally.publish()
 
 
 def _dead_letters(events: pa.RecordBatch, reason: str, rule: str, detail: str) -> pa.RecordBatch:

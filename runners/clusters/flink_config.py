@@ -83,11 +83,15 @@ def flink_settings(folder: Path, shape: FlinkShape, ports: dict[str, int]) -> di
         "rest.port": ports["rest"],
         "web.submit.enable": False,
         "io.tmp.dirs": str(folder / "tmp"),
-        # Kills and lost connections now and then are outlived; what fails again at once is shown to whoever runs it.
-        "restart-strategy.type": "failure-rate",
-        "restart-strategy.failure-rate.max-failures-per-interval": 12,
-        "restart-strategy.failure-rate.failure-rate-interval": "2 min",
-        "restart-strategy.failure-rate.delay": "1 s",
+        # Kills and lost connections are outlived however many there are, as long as the job runs for half a minute in
+        # between now and then; what fails again and again is shown to whoever runs it.
+        "restart-strategy.type": "exponential-delay",
+        "restart-strategy.exponential-delay.initial-backoff": "1 s",
+        "restart-strategy.exponential-delay.backoff-multiplier": 1.5,
+        "restart-strategy.exponential-delay.max-backoff": "5 s",
+        "restart-strategy.exponential-delay.jitter-factor": 0.0,
+        "restart-strategy.exponential-delay.reset-backoff-threshold": "30 s",
+        "restart-strategy.exponential-delay.attempts-before-reset-backoff": 30,
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.timeout": "10 min",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
@@ -96,7 +100,8 @@ def flink_settings(folder: Path, shape: FlinkShape, ports: dict[str, int]) -> di
         "state.savepoints.dir": (folder / SAVEPOINTS).as_uri(),
         "state.checkpoints.num-retained": 2,
         "state.backend.incremental": True,
-        "heartbeat.interval": 2000,
+        # Two of them that nobody takes tell of a process that is gone; until then tasks are sent to it in vain.
+        "heartbeat.interval": 500,
         "heartbeat.timeout": 10000,
         "cluster.evenly-spread-out-slots": True,
         # Beam's jars are on the class path of the cluster; jobs bring none.

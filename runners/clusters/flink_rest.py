@@ -59,7 +59,7 @@ class FlinkRest:
         return dict(self.ask(f"/jobs/{job}"))
 
     def metrics(self, job: str, vertex: str) -> dict[str, str]:
-        """Return every metric of a vertex that is about watermarks or counted by our steps, by its full name."""
+        """Return every metric of a vertex that is about watermarks, by its full name."""
         path = f"/jobs/{job}/vertices/{vertex}/metrics"
         names = [metric["id"] for metric in self.ask(path) if _of_interest(metric["id"])]
         found: dict[str, str] = {}
@@ -98,13 +98,15 @@ def essence(stacktrace: str) -> str:
     'schemas.errors.StoreError: away'
     >>> essence("java.io.IOException: a\\nCaused by: java.net.ConnectException: b")
     'java.net.ConnectException: b'
+    >>> essence("org.apache.flink.RemoteException: Lost connection\\n\\tat java.base/java.lang.Thread.run(Thread.java:1)")
+    'org.apache.flink.RemoteException: Lost connection'
     """
     python = _PYTHON_ERROR.findall(stacktrace)
     if python:
         return str(python[-1]).strip()
     lines = [line.strip() for line in stacktrace.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by:")]
-    return (causes or lines or ["Flink names no cause"])[-1].removeprefix("Caused by: ")
+    return (causes[-1:] or lines[:1] or ["Flink names no cause"])[0].removeprefix("Caused by: ")
 
 
 _PYTHON_ERROR: Final = re.compile(
@@ -113,4 +115,4 @@ _PYTHON_ERROR: Final = re.compile(
 
 
 def _of_interest(name: str) -> bool:
-    return name.endswith(("currentInputWatermark", "currentOutputWatermark")) or ".interestream_" in name
+    return name.endswith(("currentInputWatermark", "currentOutputWatermark"))

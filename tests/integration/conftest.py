@@ -12,19 +12,9 @@ DATA = ROOT.parent / "shared" / "data"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "chaos: kills processes many times; run by hand with -m chaos")
     config.addinivalue_line(
         "markers", "kafka: starts a real Kafka broker; needs Java and the jars in the cache"
     )
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "chaos" in (config.option.markexpr or ""):
-        return
-    by_hand = pytest.mark.skip(reason="run by hand: pytest -m chaos tests/integration/chaos")
-    for item in items:
-        if item.get_closest_marker("chaos"):
-            item.add_marker(by_hand)
 
 
 @pytest.fixture(scope="session")

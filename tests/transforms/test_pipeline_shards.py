@@ -78,7 +78,8 @@ def admitted(rows: list[Row], cuts: set[int]) -> list[Piece]:
 class Chain:
     """The steps one after another, as the pipeline chains them, with one shard each."""
 
-    def __init__(self, published: Recorded) -> None:
+    def __init__(self, published: Recorded, pace: Callable[[], Any] | None = None) -> None:
+        self._pace = pace or at_once()
         self.counters: dict[str, int] = {}
         self.dead: list[str] = []
         self.learned: list[Piece] = []
@@ -86,7 +87,7 @@ class Chain:
         self._open()
 
     def _open(self) -> None:
-        published, pace = self.published, at_once()
+        published, pace = self.published, self._pace
         self.dedup = DedupShard(
             0, BOUNDS.dedup_horizon_ms, Routes(1, True, {"i1": "m", "i2": "m"}), self._count
         )
@@ -120,6 +121,19 @@ class Chain:
             getattr(self, name).load(pickle.loads(written[name]))
 
 
+    def crash(self, logged: list[Piece]) -> None:
+        """Lose the memory and what it had not written yet, and absorb what was logged again, muted."""
+        self.published.attempt += 1
+        self._open()
+        dead, steps = len(self.dead), (self.dedup, self.orders, self.credits, self.cells, self.learner)
+        for muted in (True, False):
+            for step in steps:
+                step.mute(muted)
+            for piece in logged if muted else ():
+                self.take(piece)
+        del self.dead[dead:]
+
+
 def carried(outputs: Iterable[Output]) -> list[Output]:
     coder = PieceCoder()
     return [(tag, (key, coder.decode(coder.encode(piece)))) for tag, (key, piece) in outputs]
@@ -148,6 +162,22 @@ def test_a_chain_stopped_and_restored_publishes_what_one_that_never_stopped_does
     assert again.published.windows == once.published.windows
     assert (again.dead, again.counters) == (once.dead, once.counters)
     assert model_of(again.learner) == model_of(once.learner)
+
+
+@settings(max_examples=40, deadline=None)
+@given(_rows(), st.sets(st.integers(1, 30), max_size=5), st.sets(st.integers(0, 5), max_size=3))
+def test_a_chain_that_dies_before_it_has_written_publishes_it_once_it_is_rebuilt(
+    rows: list[Row], cuts: set[int], deaths: set[int]
+) -> None:
+    pieces = admitted(rows, cuts)
+    once, again = (Chain(Recorded(), only_if_urgent()) for _ in range(2))
+    for number, piece in enumerate(pieces):
+        once.take(piece)
+        again.take(piece)
+        if number in deaths and piece.urgent != FINAL:
+            again.crash(pieces[: number + 1])
+    assert _model_apart(again.published) == _model_apart(once.published)
+    assert (again.dead, again.counters) == (once.dead, once.counters)
 
 
 @settings(max_examples=40, deadline=None)

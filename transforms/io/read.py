@@ -27,6 +27,7 @@ from transforms.io.session import Position, Read, Session
 from transforms.pieces import BEFORE_ALL_MS, FINAL, IDLE, LATER, SOON, Keyed, Piece, Progress
 from transforms.routing import sent
 from transforms.shards import typed
+from transforms.tally import refused_counts
 
 _IDLE_S: Final = 0.005
 _PACE_STEP_S: Final = 0.2
@@ -109,7 +110,20 @@ class _Stretches(RestrictionProvider):
         return restriction
 
 
+class _SourcesDoFn(beam.DoFn):
+    """Gives every reader's config once; with a name of its own, where Beam's Create names a line of Beam's."""
+
+    def __init__(self, configs: list[SourceConfig]) -> None:
+        self._configs = configs
+
+    def process(self, element: bytes) -> Iterator[SourceConfig]:  # noqa: ARG002
+        yield from self._configs
+
+
 class _ReadDoFn(beam.DoFn):
+    def __init__(self, configs: list[SourceConfig]) -> None:
+        self._told = {config.reader: config for config in configs}
+
     def setup(self) -> None:
         self._sessions: dict[int, Session] = {}
         self._begun: dict[int, tuple[float, int]] = {}
@@ -127,6 +141,7 @@ class _ReadDoFn(beam.DoFn):
         estimator: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
     ) -> Iterator[Any]:
         """Send one block, then hand back; at the end of a bounded source say so and stop."""
+        element = self._told_now(element)
         session = self._session(element, tracker.current_restriction().position)
         if element.job:
             checkpoints.of(element.job).offer()
@@ -148,6 +163,14 @@ class _ReadDoFn(beam.DoFn):
         yield from self._sent(element, session, read, stamp)
         _raise_watermark(estimator, stamp)
         tracker.defer_remainder(Duration(0))
+
+    def _told_now(self, saved: SourceConfig) -> SourceConfig:
+        """Return what the running command says of a reader: a savepoint holds what the one said that began the job.
+
+        Which part of a topic a reader has is kept: with another number of readers nothing new counts.
+        """
+        told = self._told.get(saved.reader)
+        return told if told is not None and told.readers == saved.readers else saved
 
     def _session(self, config: SourceConfig, position: Position) -> Session:
         """Go on with the running reader if it stands where the restriction does, else open one there."""
@@ -183,7 +206,7 @@ class _ReadDoFn(beam.DoFn):
             yield beam.pvalue.TaggedOutput("dead", TimestampedValue(letters, stamp))
         urgent = SOON if read.block.drained or config.speed else LATER
         for _, (key, piece) in sent("", [read.taken.admitted], [ID_HASH], config.shards, progress, urgent):
-            stays = checkpoints.of(config.job).park(key, piece) if config.job else piece
+            stays = checkpoints.of(config.job).park(key, piece) if config.job else _telling(key, piece, read)
             yield TimestampedValue((key, stays), stamp)
 
     def _idle(self, config: SourceConfig, session: Session, tracker: Any) -> Iterator[Any]:
@@ -210,6 +233,13 @@ class _ReadDoFn(beam.DoFn):
         if config.job:
             checkpoints.of(config.job).sent(config.reader, position, None)
         yield from _told(config, progress, FINAL, watermark_ms)
+
+
+def _telling(key: int, piece: Piece, read: Read) -> Piece:
+    """Let the first shard hear how many were refused beside: the source itself has no state to count in."""
+    if key or not read.taken.refused.num_rows:
+        return piece
+    return replace(piece, batches=(*piece.batches, refused_counts(read.taken.refused)))
 
 
 def _told(config: SourceConfig, progress: Progress, urgent: int, watermark_ms: int) -> Iterator[Any]:
@@ -255,6 +285,6 @@ class ReadEvents(beam.PTransform):
 
     def expand(self, pipeline: Any) -> Any:
         """Apply one splittable step to all readers."""
-        read = beam.ParDo(_ReadDoFn()).with_output_types(Keyed)
-        sources = pipeline | "Sources" >> beam.Create(self._configs, reshuffle=False)
+        read = beam.ParDo(_ReadDoFn(self._configs)).with_output_types(Keyed)
+        sources = pipeline | "Begin" >> beam.Impulse() | "Sources" >> beam.ParDo(_SourcesDoFn(self._configs))
         return typed(sources | "Read" >> read.with_outputs("dead", main="events"), ("dead", "events"))

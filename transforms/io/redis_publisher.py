@@ -18,7 +18,16 @@ import redis
 from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ResponseError, TimeoutError
 
 from schemas.errors import StoreError
-from schemas.keys import RAISE, SET_NEWER, VERSION_BYTES, epoch_key, mark_key, progress_key, writers_key
+from schemas.keys import (
+    RAISE,
+    SET_NEWER,
+    VERSION_BYTES,
+    epoch_key,
+    incidents_key,
+    mark_key,
+    progress_key,
+    writers_key,
+)
 from transforms import checkpoints
 from transforms.archive import Write
 from transforms.io import wire
@@ -129,7 +138,10 @@ class RedisPublisher:
         """Send everything; returns when the server has taken it."""
         if self._commands:
             self._flushes += 1
+            before = self._refused
             self._patiently(self._send)
+            if self._refused > before:
+                self._note("writes_refused", self._refused - before)
             self._commands, self._judged, self._fields = [], [], 0
 
     def look(self) -> None:
@@ -150,12 +162,18 @@ class RedisPublisher:
     def refill(self, writes: Iterable[Write]) -> None:
         """Write again what state holds no more; the attempts' counter goes back to where it was, too."""
         _LOG.warning("Redis has lost figures that it had taken; writing all of them again")
+        self._note("store_losses", 1)
         self._patiently(lambda: self._redis.eval(RAISE, 1, epoch_key(self._config.namespace), self.epoch()))
         for key, fields, values in writes:
             for begin in range(0, len(fields), _FIELDS_A_WRITE):
                 end = min(begin + _FIELDS_A_WRITE, len(fields))
                 self.set_newer(key, fields.part(begin, end), values.part(begin, end))
         self.flush()
+
+    def _note(self, incident: str, number: int) -> None:
+        """Count in Redis too: a worker that was replaced while it hung is heard by nobody else any more."""
+        _LOG.warning("%s: %d", incident, number)
+        self._patiently(lambda: self._redis.hincrby(incidents_key(self._config.namespace), incident, number))
 
     def _load_script(self) -> str:
         """Give the server the script; its name is its hash, so a packed command stays right for ever."""

@@ -39,7 +39,7 @@ class OrderShard:
         effects = self._book.absorb(orders)
         self._absorbed += orders.num_rows
         self._hold(effects.reconciliation)
-        if self._pace.is_due(piece.urgent >= IDLE):
+        if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
             self.publish()
         if watermark > BEFORE_ALL_MS:
             self._book.forget(watermark - self._lateness_ms)
@@ -61,7 +61,8 @@ class OrderShard:
         """Nothing is held: open points are archived as they come."""
 
     def _hold(self, open_points: pa.RecordBatch) -> None:
-        if self._muted or not open_points.num_rows:
+        """Hold open points until they are written; muted too, since a worker that died may not have come to it."""
+        if not open_points.num_rows:
             return
         epoch = self._outlet.publisher.epoch()
         for kind, order_id, item_id, amount, time in zip(*open_points.to_pydict().values(), strict=True):
@@ -69,7 +70,8 @@ class OrderShard:
             key = reconciliation_key(self._namespace, bucket(order_id))
             field = US.join((kind, order_id, item_id))
             self._points.put(key, field, value)
-            self._outlet.finals.put(key, [field.encode()], [value])
+            if not self._muted:
+                self._outlet.finals.put(key, [field.encode()], [value])
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot; what waits to be written is written first."""

@@ -7,7 +7,7 @@ import pytest
 
 from runners.clusters.flink_rest import FlinkRest
 from runners.flink import default_parallelism
-from runners.flink_counts import LAST_MOMENT_MS, has_passed
+from runners.flink_ends import LAST_MOMENT_MS, has_passed
 from runners.flink_target import FlinkTarget, flink_target, option_value
 from runners.prism import built_prism, ensure_prism, find_prism
 from runners.settings import Settings

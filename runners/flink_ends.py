@@ -1,6 +1,5 @@
-"""What Flink's metrics say of a job: whether all of it has passed every step, and what our steps counted."""
+"""What Flink's metrics say of a job: whether all of it has passed every step."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,7 +9,6 @@ LAST_MOMENT_MS: Final = 9_223_371_950_454_775
 """Beam's greatest timestamp (BoundedWindow.TIMESTAMP_MAX_VALUE): a watermark there says that nothing comes."""
 _IN: Final = "currentInputWatermark"
 _OUT: Final = "currentOutputWatermark"
-_COUNTER: Final = ".interestream_"
 
 
 def may_be_past_everything(rest: FlinkRest, job: str, vertices: Sequence[dict[str, Any]]) -> bool:
@@ -52,13 +50,3 @@ def has_passed(metrics: dict[str, str], parallelism: int) -> bool:
         if any(value < LAST_MOMENT_MS for value in told.values()):
             return False
     return True
-
-
-def counters(rest: FlinkRest, job: str, vertices: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Return what our steps counted in the running attempt, over all subtasks."""
-    total: Counter[str] = Counter()
-    for vertex in vertices:
-        for name, value in rest.metrics(job, vertex["id"]).items():
-            if _COUNTER in name:
-                total[name.partition(_COUNTER)[2]] += int(value)
-    return dict(total)

@@ -1,14 +1,11 @@
-"""Replays killed again and again, at random; run by hand: pytest -m chaos tests/integration/chaos."""
+"""Replays on one machine, killed again and again at random."""
 
 import json
 import random
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
+from feeding import generated
 from killing import killed_after
 from running import command, differing, exported, results
 
@@ -19,8 +16,8 @@ pytestmark = pytest.mark.chaos
 
 
 @pytest.fixture(scope="module")
-def events(generate) -> Path:
-    return generate(200_000, 1.2)
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generated(tmp_path_factory.mktemp("generated") / "events.jsonl", 200_000, 1.2)
 
 
 @pytest.fixture(scope="module")
