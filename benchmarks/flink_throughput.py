@@ -49,7 +49,7 @@ class Clusters:
         """Put events onto a topic of their own, in the order of their times."""
         name = f"{events.stem.replace('.', '-')}-{os.getpid()}"
         address = f"kafka://{self.servers}/{name}"
-        _command("publish", events, "--to", f"{address}?partitions={PARTITIONS}", "--data-dir", self.home)
+        _command("publish", events, "--to", f"{address}?partitions={PARTITIONS}")
         return address
 
 

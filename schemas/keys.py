@@ -17,6 +17,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |
 | `NS:{c:BUCKET}` | hash | order_id US item_id → credit record |
 | `NS:{x:BUCKET}` | hash | kind US order_id US item_id → [amount_minor, event_time_ms]; amount 0: settled |
+| `NS:{o:SHARD}` | hash | number → order events as they came, as a compressed Arrow stream |
 | `NS:{d:REASON}` | hash | digest of the raw bytes → dead letter record |
 | `NS:{r}:model` | hash | `model` → recommender model |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
@@ -183,6 +184,11 @@ def credit_key(namespace: str, number: int) -> str:
 def reconciliation_key(namespace: str, number: int) -> str:
     """Key of one bucket of reconciliation records; an order's is `bucket(order_id)`."""
     return f"{namespace}:{{x:{number}}}"
+
+
+def order_log_key(namespace: str, shard: int) -> str:
+    """Key of the order events that one shard of orders took."""
+    return f"{namespace}:{{o:{shard}}}"
 
 
 def dead_letter_key(namespace: str, reason: str) -> str:

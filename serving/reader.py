@@ -32,12 +32,13 @@ class Reader:
     namespace: str = NAMESPACE
 
     @property
-    def _store(self) -> Store:
+    def store(self) -> Store:
+        """Where everything is read from."""
         return Store(self.client, self.namespace)
 
     def job(self) -> JobState:
         """Return what the figures belong to and what they are true as of."""
-        return read_job(self._store)
+        return read_job(self.store)
 
     def metrics(
         self,
@@ -49,7 +50,7 @@ class Reader:
         to_ms: int | None = None,
     ) -> list[MetricsRow]:
         """Return the figures of one id, window by window, oldest first."""
-        return read_metrics(self._store, scope, identifier, window=window, from_ms=from_ms, to_ms=to_ms)
+        return read_metrics(self.store, scope, identifier, window=window, from_ms=from_ms, to_ms=to_ms)
 
     def leaderboard(
         self,
@@ -61,7 +62,7 @@ class Reader:
         k: int = 10,
     ) -> Leaderboard:
         """Return the leading ids of a scope in the window that holds `at_ms`, by default the newest."""
-        return read_leaderboard(self._store, scope, metric, window=window, at_ms=at_ms, k=k)
+        return read_leaderboard(self.store, scope, metric, window=window, at_ms=at_ms, k=k)
 
     def attribution(
         self,
@@ -75,7 +76,7 @@ class Reader:
     ) -> list[AttributionRow]:
         """Return what every channel id earned under one model, or those of one kind of channel."""
         return read_attribution(
-            self._store,
+            self.store,
             model,
             channel,
             window=window,
@@ -86,16 +87,16 @@ class Reader:
 
     def credits(self, order_id: str) -> list[LineCredits]:
         """Return who earned each line of an order."""
-        return read_credits(self._store, order_id)
+        return read_credits(self.store, order_id)
 
     def recommend(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
         """Return what to show a user next."""
-        return read_recommendations(self._store, user_id, k, now_ms)
+        return read_recommendations(self.store, user_id, k, now_ms)
 
     def dead_letter_counts(self) -> dict[str, int]:
         """Return how many inputs were refused, by reason."""
-        return read_reasons(self._store)
+        return read_reasons(self.store)
 
     def dead_letters(self, reason: str, limit: int | None = None) -> list[DeadLetter]:
         """Return the inputs refused for a reason."""
-        return read_dead_letters(self._store, reason, limit)
+        return read_dead_letters(self.store, reason, limit)

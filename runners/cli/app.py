@@ -19,6 +19,7 @@ from runners.cli import (
     deadletters,
     demo,
     doctor,
+    explain,
     export,
     flink,
     import_,
@@ -55,6 +56,7 @@ app.command("metrics", epilog=f"Example: {metrics.EXAMPLE}")(metrics.metrics)
 app.command("attribution", epilog=f"Example: {attribution.EXAMPLE}")(attribution.attribution)
 app.command("leaderboard", epilog=f"Example: {leaderboard.EXAMPLE}")(leaderboard.leaderboard)
 app.command("recommend", epilog=f"Example: {recommend.EXAMPLE}")(recommend.recommend)
+app.command("explain", epilog=f"Example: {explain.EXAMPLE}")(explain.explain)
 app.command("export", epilog=f"Example: {export.EXAMPLE}")(export.export)
 app.command("certify", epilog=f"Example: {certify.EXAMPLE}")(certify.certify)
 app.add_typer(deadletters.deadletters, name="deadletters", epilog=f"Example: {deadletters.LIST_EXAMPLE}")

@@ -120,7 +120,6 @@ class Chain:
         for name in steps:
             getattr(self, name).load(pickle.loads(written[name]))
 
-
     def crash(self, logged: list[Piece]) -> None:
         """Lose the memory and what it had not written yet, and absorb what was logged again, muted."""
         self.published.attempt += 1
@@ -140,10 +139,17 @@ def carried(outputs: Iterable[Output]) -> list[Output]:
 
 
 def _model_apart(published: Recorded) -> dict[tuple[str, str], bytes]:
-    """All figures; the model's rows are compared by its digest, since they say how often they were published."""
-    return {
-        (key, field): body for (key, field), body in published.bodies().items() if not key.startswith("is:{r")
+    """All figures, and which order events the log holds, however they came to be written.
+
+    The model's rows are compared by its digest, since they say how often they were published.
+    """
+    bodies = published.bodies()
+    logged = [body for (key, _), body in bodies.items() if key.startswith("is:{o:")]
+    events = {
+        row["event_id"]: row for body in logged for row in pa.ipc.open_stream(body).read_all().to_pylist()
     }
+    figures = {name: body for name, body in bodies.items() if not name[0].startswith(("is:{r", "is:{o:"))}
+    return figures | {("logged", name): repr(events[name]).encode() for name in sorted(events)}
 
 
 @settings(max_examples=40, deadline=None)

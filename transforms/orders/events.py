@@ -15,7 +15,7 @@ from transforms.orders.book import STATUS_CODES
 _SCOPE_COLUMNS = {
     scope: scope if scope == "traffic_source" else f"{scope}_id" for scope in SCOPES if scope != "platform"
 }
-_TEXTS = ["order_id", *_SCOPE_COLUMNS.values()]
+_TEXTS = ["event_id", "order_id", *_SCOPE_COLUMNS.values()]
 _STATUSES = np.array([STATUS_CODES[name] for name in kernels.STATUS_NAMES], np.int8)
 
 
@@ -25,6 +25,7 @@ def order_events(events: EventView, merchants: Mapping[str, str]) -> pa.RecordBa
     kept = np.flatnonzero(kinds >= kernels.PLACED)
     rows = events.events.select([*_TEXTS, ID_HASH, "amount_minor"]).take(pa.array(kept))
     columns = {
+        "event_id": rows["event_id"],
         "order_id": rows["order_id"],
         "item_id": rows["item_id"],
         "status": pa.array(_STATUSES[kinds[kept] - kernels.PLACED]),

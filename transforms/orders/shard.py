@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from schemas.keys import US, Version, bucket, pack, reconciliation_key
 from transforms.orders.book import OrderBook
+from transforms.orders.log import OrderLog
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Grouped, Outlet, PublisherFactory
@@ -30,7 +31,7 @@ class OrderShard:
         self._key, self._shards, self._lateness_ms, self._namespace = key, shards, lateness_ms, namespace
         self._book, self._low = OrderBook(horizon_ms), LowWatermark()
         self._outlet, self._muted, self._absorbed = Outlet(open_publisher()), False, 0
-        self._pace, self._points = pace(), Grouped()
+        self._pace, self._points, self._log = pace(), Grouped(), OrderLog(namespace, key)
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Take one batch of order events."""
@@ -39,6 +40,7 @@ class OrderShard:
         effects = self._book.absorb(orders)
         self._absorbed += orders.num_rows
         self._hold(effects.reconciliation)
+        self._log.take(orders)
         if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
             self.publish()
         if watermark > BEFORE_ALL_MS:
@@ -51,6 +53,7 @@ class OrderShard:
     def publish(self) -> None:
         """Write what is held."""
         self._points.write_newer(self._outlet.publisher)
+        self._log.write(self._outlet.publisher, self._outlet.finals)
         self._outlet.publisher.flush()
 
     def outlet(self) -> Outlet:
@@ -76,12 +79,18 @@ class OrderShard:
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot; what waits to be written is written first."""
         self.publish()
-        return {"book": self._book.state(), "low": self._low, "absorbed": self._absorbed}
+        return {
+            "book": self._book.state(),
+            "low": self._low,
+            "absorbed": self._absorbed,
+            "log": self._log.state(),
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
         self._book.load(state["book"])
         self._low, self._absorbed = state["low"], state["absorbed"]
+        self._log.load(state["log"])
 
     def mute(self, muted: bool) -> None:
         """While muted, absorb without publishing."""
