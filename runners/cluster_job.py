@@ -15,8 +15,6 @@ from runners.redis_patience import patiently
 from runners.settings import Settings
 
 RECORD: Final = "cluster-job.json"
-SHARDS: Final = 4
-"""Keys of each stateful step, fixed so that a savepoint fits any parallelism; more cost a little each."""
 
 
 @dataclass
@@ -47,6 +45,7 @@ class ClusterJob:
         if held.get("status") == CLEAN and any(isinstance(opener, OpenKafka) for opener in self.openers):
             return False  # The topic may have grown, and what has ended on a cluster does not go on: read it anew.
         same = self.id == held.get("job_id") == self.known.get("job_id")
+        same = same and self.known.get("shards") == self.settings.shards
         return not self.request.fresh and same and self._files_are_same()
 
     def is_complete(self) -> bool:
@@ -69,7 +68,7 @@ class ClusterJob:
         self.attempt = patiently(self.redis, self.store.next_epoch)
         fields = described(self.id, self.request, self.settings, self.attempt)
         patiently(self.redis, partial(self.store.describe, RUNNING, fields))
-        self.note(job_id=self.id, attempt=self.attempt, files=self._files())
+        self.note(job_id=self.id, attempt=self.attempt, shards=self.settings.shards, files=self._files())
 
     def note(self, **facts: Any) -> None:
         """Put facts about the job on disk."""
@@ -94,8 +93,9 @@ class ClusterJob:
         """Add the pipeline's steps."""
         from pipelines.live_room import build_live_room
 
-        options = cluster_options(self.request, self.settings, self.redis.url, SHARDS, self.bounded)
-        build_live_room(pipeline, cluster_sources(self.request, self.settings, self.openers, SHARDS), options)
+        shards = self.settings.shards
+        options = cluster_options(self.request, self.settings, self.redis.url, shards, self.bounded)
+        build_live_room(pipeline, cluster_sources(self.request, self.settings, self.openers, shards), options)
 
     def _files(self) -> dict[str, list[Any]]:
         from runners.jobs import seen_files

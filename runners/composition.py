@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from transforms.intake import TimeBounds
     from transforms.io.read import SourceConfig
 
-LIVE_PUBLISH_S: Final = 0.02
-LIVE_CREDITS_S: Final = 0.25
+LIVE_PUBLISH_S: Final = 0.1
+"""No sooner than bundles end (`runners.flink.LIVE_BUNDLE_MS`)."""
+LIVE_CREDITS_S: Final = 0.5
 LIVE_MODEL_S: Final = 5.0
 REPLAY_PUBLISH_S: Final = 1.0
 REPLAY_MODEL_S: Final = 60.0

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from runners.cluster_job import SHARDS, ClusterJob
+from runners.cluster_job import ClusterJob
 from runners.clusters.flink_rest import FlinkRest, UnreachableError
 from runners.clusters.progress import Tell
 from runners.direct import quiet_beam, root_cause
@@ -32,7 +32,7 @@ MOST_FAILED_HEALS: Final = 5
 SAVEPOINT_PATIENCE_S: Final = 600.0
 _OVER: Final = frozenset({"FINISHED", "CANCELED", "FAILED"})
 _LOST: Final = "LOST"
-LIVE_BUNDLE_MS: Final = 20
+LIVE_BUNDLE_MS: Final = 100
 REPLAY_BUNDLE_MS: Final = 200
 
 
@@ -41,7 +41,7 @@ def job_options(job: ClusterJob, target: FlinkTarget, savepoint: str | None) -> 
     bundle_ms = REPLAY_BUNDLE_MS if job.bounded and not job.request.speed else LIVE_BUNDLE_MS
     return [
         "--runner=PortableRunner", "--streaming", f"--job_name={job_name(job)}", *target.options,
-        f"--parallelism={default_parallelism(target.slots())}", f"--max_parallelism={MAX_PARALLELISM}",
+        f"--parallelism={default_parallelism(target.slots(), job.settings.shards)}", f"--max_parallelism={MAX_PARALLELISM}",
         # Without it checkpoints complete and nothing comes out.
         "--finish_bundle_before_checkpointing", f"--max_bundle_time_mills={bundle_ms}",
         f"--checkpointing_interval={job.settings.checkpoint_every_ms}", "--externalized_checkpoints_enabled",
@@ -55,13 +55,13 @@ MAX_PARALLELISM: Final = 128
 """Part of a savepoint: it can be resumed at any parallelism up to this."""
 
 
-def default_parallelism(slots: int) -> int:
+def default_parallelism(slots: int, shards: int) -> int:
     """Return half the slots, so that a job goes on at once when half of the TaskManagers are lost.
 
-    >>> [default_parallelism(slots) for slots in (1, 2, 4, 64)]
+    >>> [default_parallelism(slots, 4) for slots in (1, 2, 4, 64)]
     [1, 1, 2, 4]
     """
-    return min(max(slots // 2, 1), SHARDS)
+    return min(max(slots // 2, 1), shards)
 
 
 def job_name(job: ClusterJob) -> str:

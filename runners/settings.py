@@ -39,6 +39,7 @@ class Settings:
     attribution_window: str = "click_7d_view_1d"
     batch_rows: int = 65_536
     source_parallelism: int = 2
+    shards: int = 2
     sink: str | None = None
 
 
@@ -191,5 +192,6 @@ _PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
     "attribution_window": _attribution_window,
     "batch_rows": _count,
     "source_parallelism": _count,
+    "shards": _count,
     "sink": _sink,
 }

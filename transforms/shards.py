@@ -27,11 +27,13 @@ from transforms.counting import Count, counter
 from transforms.ordering import InOrder, Numbers
 from transforms.pieces import IDLE, Keyed, Piece, PieceCoder
 from transforms.publish import Outlet
+from transforms.shared import Shared
 
 Output = tuple[str, Keyed]
 """A named output and what goes there."""
 
 COMPACT_AFTER_BYTES: Final = 64 << 20
+"""A log is compacted once it is longer than this and than the snapshot before it: each byte is written twice at most."""
 _ENTRY: Final = struct.Struct("<cH")
 """What stands before an entry of the log: its kind, and the format of state that it was written in."""
 _PIECE: Final = b"p"
@@ -46,6 +48,12 @@ class Shard(Protocol):
 
     def absorb(self, piece: Piece) -> Iterable[Output]:
         """Take one piece and return what follows from it; may also publish."""
+
+    def logged(self, piece: Piece) -> Piece:
+        """Return what of a piece its state is made of: absorbing that while muted must come to the same state.
+
+        As many outputs must follow from it, to the same receivers; what is in them does not matter.
+        """
 
     def state(self) -> dict[str, Any]:
         """Return everything held; must pickle."""
@@ -80,7 +88,8 @@ class _Held:
     """One shard in memory with the version of durable state that it stands for."""
 
     def __init__(self, shard: Shard) -> None:
-        self.shard, self.version, self.logged_bytes = shard, 0, 0
+        self.shard, self.version = shard, 0
+        self.logged_bytes = self.snapshot_bytes = 0
         self.order, self.numbers = InOrder(), Numbers()
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
@@ -107,15 +116,17 @@ class _ShardDoFn(beam.DoFn):
 
     def __init__(self, name: str, factory: ShardFactory, job: str | None, last: bool = False) -> None:
         self._name, self._factory, self._job, self._last = name, factory, job, last
+        self._shared = Shared(dict[int, _Held])
 
     def setup(self) -> None:
-        self._held: dict[int, _Held] = {}
+        self._held = self._shared.take()
         self._asides: dict[int, Aside] = {}
         self._count = counter(self._job)
 
     def teardown(self) -> None:
         for aside in self._asides.values():
             aside.close()
+        self._shared.give_back()
 
     def process(
         self,
@@ -172,7 +183,6 @@ class _ShardDoFn(beam.DoFn):
         return held
 
     def _replay(self, held: _Held, entry: bytes) -> None:
-        held.logged_bytes += len(entry)
         kind, written = _ENTRY.unpack_from(entry)
         if written != checkpoints.FORMAT:
             raise StateError(
@@ -180,20 +190,22 @@ class _ShardDoFn(beam.DoFn):
                 "Go on with the version that wrote it, or run again with --fresh to start over."
             )
         if kind == _SNAPSHOT:
+            held.snapshot_bytes = len(entry)
             held.load(pickle.loads(entry[_ENTRY.size :]))
             return
+        held.logged_bytes += len(entry)
         for ready in held.order.take(_CODER.decode(entry[_ENTRY.size :])):
             for _ in held.absorb(ready):
                 pass
 
     def _log(self, held: _Held, piece: Piece, before: int, log: Any, version: Any) -> None:
         """Write the piece down; the version names all pieces so far, so that no other history has the same."""
-        encoded = _CODER.encode(piece)
+        encoded = _CODER.encode(held.shard.logged(piece))
         entry = _ENTRY.pack(_PIECE, checkpoints.FORMAT) + encoded
         held.logged_bytes += len(entry)
-        if held.logged_bytes > COMPACT_AFTER_BYTES:
+        if held.logged_bytes > max(COMPACT_AFTER_BYTES, held.snapshot_bytes):
             entry = _ENTRY.pack(_SNAPSHOT, checkpoints.FORMAT) + pickle.dumps(held.state(), protocol=5)
-            held.logged_bytes = 0
+            held.logged_bytes, held.snapshot_bytes = 0, len(entry)
             log.clear()
         log.add(entry)
         held.version = crc32(encoded, before)

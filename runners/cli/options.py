@@ -55,6 +55,9 @@ SETTINGS: Final = {
     "source_parallelism": _LOAD.option(
         str, "--source-parallelism", "N", "At most so many readers of a Kafka topic on a cluster.", "2"
     ),
+    "shards": _LOAD.option(
+        str, "--shards", "N", "Keys of each step on a cluster: as many as can work side by side.", "2"
+    ),
     "checkpoint_every": _LOAD.option(
         str, "--checkpoint-every", "DURATION", "How often state is saved.", "10s"
     ),

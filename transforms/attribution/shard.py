@@ -52,6 +52,10 @@ class AttributionShard:
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
         yield "figures", (0, Piece(told, tuple(batches), piece.urgent))
 
+    def logged(self, piece: Piece) -> Piece:
+        """Return lines and touches: the figures only ride along."""
+        return Piece(piece.progress, piece.batches[:2], piece.urgent)
+
     def _publish(self, watermark: int) -> None:
         publisher, self._watermark_ms = self._outlet.publisher, watermark
         self._records(self._book.take_credits(), watermark).write_newer(publisher)

@@ -27,12 +27,15 @@ from transforms.io.session import Position, Read, Session
 from transforms.pieces import BEFORE_ALL_MS, FINAL, IDLE, LATER, SOON, Keyed, Piece, Progress
 from transforms.routing import sent
 from transforms.shards import typed
+from transforms.shared import Shared
 from transforms.tally import refused_counts
 
 _IDLE_S: Final = 0.005
 _PACE_STEP_S: Final = 0.2
 _IDLE_EVERY_S: Final = 0.5
 _IDLE_FOR_S: Final = 10.0
+_STAY_S: Final = 0.25
+"""How long a reader on a cluster goes on while more waits; a checkpoint waits for it, and each return has its price."""
 
 
 @dataclass(frozen=True)
@@ -120,17 +123,30 @@ class _SourcesDoFn(beam.DoFn):
         yield from self._configs
 
 
+@dataclass
+class _Running:
+    """What the readers of one process have open, by reader."""
+
+    sessions: dict[int, Session] = field(default_factory=dict)
+    begun: dict[int, tuple[float, int]] = field(default_factory=dict)
+    quiet: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+    def all_sessions(self) -> list[Session]:
+        """Return every open session."""
+        return list(self.sessions.values())
+
+
 class _ReadDoFn(beam.DoFn):
     def __init__(self, configs: list[SourceConfig]) -> None:
         self._told = {config.reader: config for config in configs}
+        self._shared = Shared(_Running)
 
     def setup(self) -> None:
-        self._sessions: dict[int, Session] = {}
-        self._begun: dict[int, tuple[float, int]] = {}
-        self._quiet: dict[int, tuple[float, float]] = {}
+        running = self._shared.take()
+        self._sessions, self._begun, self._quiet = running.sessions, running.begun, running.quiet
 
     def teardown(self) -> None:
-        for session in self._sessions.values():
+        for session in self._shared.give_back(_Running.all_sessions):
             session.close()
 
     @beam.DoFn.unbounded_per_element()
@@ -140,7 +156,7 @@ class _ReadDoFn(beam.DoFn):
         tracker: Any = beam.DoFn.RestrictionParam(_Stretches()),
         estimator: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
     ) -> Iterator[Any]:
-        """Send one block, then hand back; at the end of a bounded source say so and stop."""
+        """Send one block, on a cluster as many as come at once, then hand back; end where the source does."""
         element = self._told_now(element)
         session = self._session(element, tracker.current_restriction().position)
         if element.job:
@@ -156,12 +172,16 @@ class _ReadDoFn(beam.DoFn):
                 yield from self._idle(element, session, tracker)
                 tracker.defer_remainder(Duration(_IDLE_S))
             return
-        yield from self._paced(element, read)
-        if not tracker.try_claim(Stretch(read.position)):
-            return
-        stamp = _timestamp(session.position.watermark_ms)
-        yield from self._sent(element, session, read, stamp)
-        _raise_watermark(estimator, stamp)
+        began_s = time.monotonic()
+        while read is not None:
+            yield from self._paced(element, read)
+            if not tracker.try_claim(Stretch(read.position)):
+                return
+            stamp = _timestamp(session.position.watermark_ms)
+            yield from self._sent(element, session, read, stamp)
+            _raise_watermark(estimator, stamp)
+            stays = not (element.job or element.speed or read.block.drained)
+            read = session.next() if stays and time.monotonic() - began_s < _STAY_S else None
         tracker.defer_remainder(Duration(0))
 
     def _told_now(self, saved: SourceConfig) -> SourceConfig:

@@ -65,6 +65,7 @@ class CellShard:
             self._absorbed += batch.num_rows
         if not self._muted and self._pace.is_due(piece.urgent > LATER):
             self.publish(watermark)
+            self._pace.written()
         yield from ()
 
     def publish(self, watermark: int) -> None:
@@ -120,6 +121,10 @@ class CellShard:
         if family == "t":
             return touch_key(self._namespace, window, start_ms)
         return metric_key(self._namespace, family, SCOPES[change.group], window, start_ms)
+
+    def logged(self, piece: Piece) -> Piece:
+        """Return the whole piece."""
+        return piece
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""

@@ -36,7 +36,7 @@ class OrderShard:
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Take one batch of order events."""
         watermark = self._low.observe(piece)
-        orders, touches, *figures = piece.batches
+        orders, *riding = piece.batches
         effects = self._book.absorb(orders)
         self._absorbed += orders.num_rows
         self._hold(effects.reconciliation)
@@ -45,10 +45,14 @@ class OrderShard:
             self.publish()
         if watermark > BEFORE_ALL_MS:
             self._book.forget(watermark - self._lateness_ms)
-        batches = [effects.lines, touches, *figures, effects.counts, effects.by_order_time]
-        keys = ["user", "user", *(None for _ in batches[2:])]
+        batches = [effects.lines, *riding, effects.counts, effects.by_order_time]
+        keys = ["user", *("user" for _ in riding[:1]), *(None for _ in [*riding[1:], *batches[-2:]])]
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
         yield from sent("lines", batches, keys, self._shards, told, piece.urgent)
+
+    def logged(self, piece: Piece) -> Piece:
+        """Return the orders alone: what rides along is not for this step."""
+        return Piece(piece.progress, piece.batches[:1], piece.urgent)
 
     def publish(self) -> None:
         """Write what is held."""

@@ -79,7 +79,7 @@ def test_what_a_task_received_does_not_make_it_done() -> None:
 def test_half_of_the_cluster_may_be_lost() -> None:
     for taskmanagers, slots in itertools.product((2, 4), (1, 2, 4)):
         left = taskmanagers * slots // 2
-        assert 1 <= default_parallelism(taskmanagers * slots) <= left
+        assert 1 <= default_parallelism(taskmanagers * slots, 4) <= left
 
 
 @pytest.mark.parametrize(
