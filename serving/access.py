@@ -1,7 +1,4 @@
-"""Reading Redis in bulk: many keys in one round trip, one key a command.
-
-No command names two keys, so that all of it works on a Redis Cluster too.
-"""
+"""Reading Redis in bulk: many keys in one round trip, one key a command, from a server or a Redis Cluster."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,13 +10,16 @@ from schemas.errors import StoreError
 
 if TYPE_CHECKING:
     import redis
+    from redis.cluster import RedisCluster
+
+    Client = redis.Redis | RedisCluster
 
 
 @dataclass(frozen=True)
 class Store:
     """One namespace of one Redis: where the results of one deployment stand."""
 
-    client: "redis.Redis"
+    client: "Client"
     namespace: str
 
 
@@ -54,15 +54,16 @@ def scan_keys(store: Store, prefix: str) -> list[str]:
 def store_errors() -> Iterator[None]:
     """Turn the client's errors into the project's."""
     import redis
+    from redis.exceptions import ClusterError, RedisClusterException
 
     try:
         yield
-    except redis.ResponseError as error:
-        raise StoreError(
-            f"Redis holds something that this program did not write: {error}. "
-            "Look with another --redis, or clear this one."
-        ) from error
-    except redis.RedisError as error:
+    except (redis.RedisError, RedisClusterException) as error:
+        if isinstance(error, redis.ResponseError) and not isinstance(error, ClusterError):
+            raise StoreError(
+                f"Redis holds something that this program did not write: {error}. "
+                "Look with another --redis, or clear this one."
+            ) from error
         raise StoreError(f"Redis went away while it was read: {error}. Start it again and repeat.") from error
 
 
@@ -72,6 +73,6 @@ def _trips(store: Store, commands: Sequence[Command]) -> Iterator[list[Any]]:
         with store_errors():
             pipeline = store.client.pipeline(transaction=False)
             for command in trip:
-                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                pipeline.execute_command(*command)
             answers = pipeline.execute()
         yield answers
