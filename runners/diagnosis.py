@@ -15,12 +15,13 @@ from runners.clusters.jar_cache import is_whole
 from runners.clusters.java import find_java
 from runners.clusters.kafka_broker import KAFKA_FOLDERS
 from runners.clusters.places import cache_home
-from runners.embedded_redis import Embedded, open_redis, without_password
+from runners.embedded_redis import Embedded, open_redis
 from runners.prism import MODULE, find_prism
 from runners.redis_server import OLDEST_MAJOR, candidates, server_major
 from runners.redis_socket import Answer, ping
 from runners.settings import Settings
 from schemas.errors import InterestreamError, UsageError
+from transforms.io.redis_url import without_password
 
 PACKAGES = (
     "apache-beam",

@@ -19,9 +19,10 @@ from runners import redis_guard
 from runners.redis_server import find_server, remember_server, server_command
 from runners.redis_socket import Answer, ping, socket_path
 from schemas.errors import StoreError, UsageError
+from transforms.io.redis_url import without_password
 
 if TYPE_CHECKING:
-    import redis
+    from transforms.io.redis_client import Client
 
 SUBDIRECTORY = "redis"
 START_LOCK = "start.lock"
@@ -34,7 +35,7 @@ CONNECT_PATIENCE_S = 5.0
 class OpenRedis:
     """A connected client, the URL that another process can connect to, and a way to revive the server."""
 
-    client: "redis.Redis"
+    client: "Client"
     url: str
     embedded: "Embedded | None" = None
 
@@ -157,46 +158,41 @@ def _locked(path: Path, how: int) -> Iterator[None]:
 
 
 @contextmanager
-def _connected(url: str) -> "Iterator[redis.Redis]":
-    import redis
+def _connected(url: str) -> "Iterator[Client]":
+    from transforms.io.redis_client import FAILURES, open_client
 
     # The timeout is for reaching the server only: an answer may be a hundred megabytes.
     patience: dict[str, Any] = (
         {} if url.startswith("unix:") else {"socket_connect_timeout": CONNECT_PATIENCE_S}
     )
     try:
-        client = redis.Redis.from_url(url, **patience)
+        client = open_client(url, **patience)
     except ValueError as error:
         raise UsageError(
-            f"--redis takes redis://HOST:PORT/DB, rediss://… or unix:///PATH; it is {url!r} ({error})."
+            "--redis takes redis://HOST:PORT/DB, rediss://…, unix:///PATH or redis+cluster://HOST:PORT; "
+            f"it is {without_password(url)!r} ({error})."
         ) from error
+    except FAILURES as error:
+        raise _unreachable(url, error) from error
     try:
         yield client
     finally:
-        with suppress(redis.RedisError):
+        with suppress(*FAILURES):
             client.close()
 
 
-def _check(client: "redis.Redis", url: str) -> None:
-    import redis
+def _check(client: "Client", url: str) -> None:
+    from transforms.io.redis_client import FAILURES, refuse_lone_node
 
     try:
         client.ping()
-    except redis.RedisError as error:
-        raise StoreError(
-            f"No Redis answers at {without_password(url)}: {error}. Start it, correct --redis, "
-            "or leave --redis away to use the embedded one."
-        ) from error
+        refuse_lone_node(client, url)
+    except FAILURES as error:
+        raise _unreachable(url, error) from error
 
 
-def without_password(url: str) -> str:
-    """Return a URL that may be shown.
-
-    >>> without_password("redis://user:secret@host:6379/0")
-    'redis://user:***@host:6379/0'
-    """
-    head, at, tail = url.rpartition("@")
-    scheme, separator, credentials = head.partition("://")
-    if not at or ":" not in credentials:
-        return url
-    return f"{scheme}{separator}{credentials.partition(':')[0]}:***@{tail}"
+def _unreachable(url: str, error: Exception) -> StoreError:
+    return StoreError(
+        f"No Redis answers at {without_password(url)}: {error}. Start it, correct --redis, "
+        "or leave --redis away to use the embedded one."
+    )

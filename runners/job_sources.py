@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from runners.embedded_redis import without_password
 from schemas.errors import SourceError, UsageError
 from transforms.io.blocks import Place, Reader
 from transforms.io.folder import FolderReader, event_files
 from transforms.io.kafka_url import KafkaTopic, is_kafka_url, parse_kafka_url
 from transforms.io.redis_stream import RedisStreamReader
+from transforms.io.redis_url import SCHEMES, without_password
 from transforms.io.stream_url import split_stream_url
 
 _LOG: Final = logging.getLogger(__name__)
-REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 LIVE_BLOCK_ROWS: Final = 8192
 PACED_BLOCK_ROWS: Final = 2048
 BLOCK_BYTES: Final = 8 << 20
@@ -98,7 +97,7 @@ def openers(
         if is_kafka_url(url):
             found.extend(_kafka_openers(url, block_rows, most_readers))
             continue
-        if scheme not in REDIS_SCHEMES:
+        if scheme not in SCHEMES:
             raise UsageError(
                 f"The source {url} is of the kind {scheme!r}; files, folders, redis://…?stream=KEY and "
                 "kafka://HOST:PORT/TOPIC can be read."
@@ -124,15 +123,18 @@ def _kafka_openers(url: str, block_rows: int, most_readers: int) -> list[OpenKaf
 
 def check_stream(url: str) -> None:
     """Raise SourceError where no Redis answers, or another thing has the stream's name; it may come later."""
-    import redis
+    from redis.exceptions import BusyLoadingError
+
+    from transforms.io.redis_client import FAILURES, open_client, refuse_lone_node
 
     server, key = split_stream_url(url)
     try:
-        with redis.Redis.from_url(server, socket_timeout=REACH_S, socket_connect_timeout=REACH_S) as client:
+        with open_client(server, socket_timeout=REACH_S, socket_connect_timeout=REACH_S) as client:
+            refuse_lone_node(client, server)
             kind: Any = client.type(key)
-    except redis.exceptions.BusyLoadingError:
+    except BusyLoadingError:
         return
-    except (redis.RedisError, ValueError) as error:
+    except (*FAILURES, ValueError) as error:
         raise SourceError(
             f"No Redis answers at {without_password(server)}: {error}. Start it, or correct the source."
         ) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from schemas.keys import VERSION_BYTES, counts_key, epoch_key, job_key, unpack, unpack_version
 
 if TYPE_CHECKING:
-    import redis
+    from transforms.io.redis_client import Client
 
 CLEAN: Final = "clean"
 RUNNING: Final = "running"
@@ -19,7 +19,7 @@ _VERSIONED: Final = ("m", "a", "t", "c", "x")
 class JobStore:
     """One namespace of one Redis, as a job holds it."""
 
-    def __init__(self, client: "redis.Redis", namespace: str) -> None:
+    def __init__(self, client: "Client", namespace: str) -> None:
         self._redis, self._namespace = client, namespace
 
     def described(self) -> dict[str, str]:

@@ -21,13 +21,13 @@ def patiently(store: "OpenRedis", attempt: Callable[[], T], sleep: Callable[[flo
 
     Raises StoreError once the server has been away for ten minutes.
     """
-    from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
+    from transforms.io.redis_client import AWAY
 
     wait_s, waited_s = 0.05, 0.0
     while True:
         try:
             return attempt()
-        except (ConnectionError, TimeoutError, BusyLoadingError) as error:
+        except AWAY as error:
             if waited_s >= PATIENCE_S:
                 raise StoreError(
                     f"Redis has been away for {waited_s:.0f} s ({error}). "

@@ -23,6 +23,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
 | `NS:{s}` | hash | `begin`, `end` → version of the figures being written, and of those last written whole |
 | `NS:writers` | hash | writer → how many flushes it has made; one that finds less knows that something was lost |
+| `NS:writers:{N}` | hash | the same on further nodes of a Redis Cluster: the smallest N in a slot of each |
 | `NS:v:{…}` | string | the newest version that was written to the hash of the same braces; for writers only |
 
 `START` is UTC milliseconds, `-1` for `total`; `US` is the unit separator `\\x1f`; braces are hash tags, so
@@ -108,6 +109,17 @@ RAISE: Final = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
 """
 """Raise a counter to at least a number."""
+
+TELL: Final = """
+local held = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+if held >= tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
+return held
+"""
+"""Raise a writer's number of flushes, unless less stands there than the writer knows of; returns what stood there.
+
+Key: of writers. Arguments: the writer, the number known to stand there, the new one. A number that is missing
+stays missing, so that a loss whose answer did not arrive is found when the same is sent again.
+"""
 
 
 class Version(NamedTuple):
@@ -236,6 +248,10 @@ def incidents_key(namespace: str) -> str:
     return f"{namespace}:incidents"
 
 
-def writers_key(namespace: str) -> str:
-    """Key of how many flushes each writer has made."""
-    return f"{namespace}:writers"
+def writers_key(namespace: str, number: int = 0) -> str:
+    """Key of how many flushes each writer has made; further numbers lie in other slots of a Redis Cluster.
+
+    >>> writers_key("is"), writers_key("is", 2)
+    ('is:writers', 'is:writers:{2}')
+    """
+    return f"{namespace}:writers:{{{number}}}" if number else f"{namespace}:writers"

@@ -1,13 +1,10 @@
-"""Reading Redis in bulk: many keys in one round trip, one key a command.
-
-No command names two keys, so that all of it works on a Redis Cluster too.
-"""
+"""Reading Redis in bulk: many keys in one round trip, one key a command, from a server or a Redis Cluster."""
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import StoreError
@@ -15,6 +12,9 @@ from schemas.keys import BEGIN, END, VERSION_BYTES, snapshot_key, unpack_version
 
 if TYPE_CHECKING:
     import redis
+    from redis.cluster import RedisCluster
+
+    Client = redis.Redis | RedisCluster
 
 
 _TRIES: Final = 40
@@ -25,7 +25,7 @@ _PAUSE_S: Final = 0.005
 class Store:
     """One namespace of one Redis: where the results of one deployment stand."""
 
-    client: "redis.Redis"
+    client: "Client"
     namespace: str
 
 
@@ -57,17 +57,23 @@ def read_together(store: Store, commands: Sequence[Command]) -> Together:
 
     The job writes a moment's figures between two marks; where they differ, or change while we read, all is read
     again after a pause, in all for up to four seconds. `whole` is False if that did not help: the job was killed
-    in the middle of a write and has not gone on since. One round trip for up to 498 commands.
+    in the middle of a write and has not gone on since. One round trip for up to 498 commands, three to a cluster,
+    whose nodes answer in any order.
     """
     key = snapshot_key(store.namespace)
-    framed = [("HGET", key, END), *commands, ("HGET", key, BEGIN)]
+    framed = [[("HGET", key, END)], commands, [("HGET", key, BEGIN)]]
+    parts = framed if _is_cluster(store) else [list(chain(*framed))]
     for attempt in range(_TRIES):
-        end, *answers, begin = read_each(store, framed)
+        end, *answers, begin = [answer for part in parts for answer in read_each(store, part)]
         if begin == end:
             break
         time.sleep(_PAUSE_S * (1 + attempt))
     as_of = unpack_version(end).as_of_ms if end and len(end) >= VERSION_BYTES else None
     return Together(answers, as_of, begin == end)
+
+
+def _is_cluster(store: Store) -> bool:
+    return hasattr(store.client, "nodes_manager")
 
 
 def read_hashes(store: Store, keys: Sequence[str]) -> Iterator[dict[bytes, bytes]]:
@@ -87,15 +93,16 @@ def scan_keys(store: Store, prefix: str) -> list[str]:
 def store_errors() -> Iterator[None]:
     """Turn the client's errors into the project's."""
     import redis
+    from redis.exceptions import ClusterError, RedisClusterException
 
     try:
         yield
-    except redis.ResponseError as error:
-        raise StoreError(
-            f"Redis holds something that this program did not write: {error}. "
-            "Look with another --redis, or clear this one."
-        ) from error
-    except redis.RedisError as error:
+    except (redis.RedisError, RedisClusterException) as error:
+        if isinstance(error, redis.ResponseError) and not isinstance(error, ClusterError):
+            raise StoreError(
+                f"Redis holds something that this program did not write: {error}. "
+                "Look with another --redis, or clear this one."
+            ) from error
         raise StoreError(f"Redis went away while it was read: {error}. Start it again and repeat.") from error
 
 
@@ -105,6 +112,6 @@ def _trips(store: Store, commands: Sequence[Command]) -> Iterator[list[Any]]:
         with store_errors():
             pipeline = store.client.pipeline(transaction=False)
             for command in trip:
-                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                pipeline.execute_command(*command)
             answers = pipeline.execute()
         yield answers

@@ -25,7 +25,7 @@ from serving.tables.orders import credits_table, reconciliation_table
 from serving.windows import starts
 
 if TYPE_CHECKING:
-    import redis
+    from serving.access import Client
 
 ROW_GROUP_ROWS: Final = 131_072
 NOT_RANKED: Final = "platform"
@@ -51,7 +51,7 @@ class ExportReport:
 
 
 def export(
-    client: "redis.Redis",
+    client: "Client",
     namespace: str = NAMESPACE,
     out_dir: Path = Path("export"),
     on_progress: Progress = lambda _name, _rows: None,

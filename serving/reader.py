@@ -15,9 +15,8 @@ from serving.metrics import MetricsRow, read_metrics
 from serving.recommendations import read_recommendations
 
 if TYPE_CHECKING:
-    import redis
-
     from online_models.answer import Answer
+    from serving.access import Client
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Reader:
     UsageError for a name that does not exist. Moments are UTC milliseconds, money is in minor units.
     """
 
-    client: "redis.Redis"
+    client: "Client"
     namespace: str = NAMESPACE
 
     @property

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from redis_cluster import Cluster, redis_cluster
 from running import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
@@ -51,3 +52,17 @@ def generate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return made[count, rate]
 
     return events
+
+
+@pytest.fixture(scope="session")
+def whole_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three nodes that keep every write that they have confirmed."""
+    with redis_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(whole_cluster: Cluster) -> Cluster:
+    """A cluster with nothing in it; its slots lie as the test before has left them."""
+    whole_cluster.empty()
+    return whole_cluster

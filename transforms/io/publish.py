@@ -8,7 +8,7 @@ from schemas.errors import StoreError
 from transforms.io.pace import Pace, at_once
 
 if TYPE_CHECKING:
-    import redis
+    from transforms.io.redis_client import Client
 
 FIELD: Final = "event"
 ENTRIES_A_TRIP: Final = 1_000
@@ -23,7 +23,7 @@ class Clock:
 
 
 def publish(
-    client: "redis.Redis",
+    client: "Client",
     stream: str,
     lines: Iterable[bytes],
     clock: Clock,
@@ -54,15 +54,15 @@ def publish(
     return sent
 
 
-def _send(client: "redis.Redis", stream: str, lines: list[bytes], before: int) -> int:
-    import redis
+def _send(client: "Client", stream: str, lines: list[bytes], before: int) -> int:
+    from transforms.io.redis_client import FAILURES
 
     pipeline = client.pipeline(transaction=False)
     for line in lines:
         pipeline.xadd(stream, {FIELD: line})
     try:
         return len(pipeline.execute())
-    except redis.RedisError as error:
+    except FAILURES as error:
         raise StoreError(
             f"The stream {stream} took {before:,} events, then Redis failed: {error}."
         ) from error

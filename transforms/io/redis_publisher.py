@@ -1,7 +1,7 @@
 """The publisher that writes to Redis: versioned compare-and-set on the server, retried while Redis is away.
 
-Commands are collected and sent in one pipeline a flush. All of them are idempotent, so after a lost
-connection the whole flush is simply sent again.
+Commands are collected and sent in one pipeline a flush, to a Redis Cluster in one a node. All of them are
+idempotent, so after a lost connection, or a slot that has moved, the whole flush is simply sent again.
 """
 
 import hashlib
@@ -13,34 +13,34 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-import hiredis
-import redis
-from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ResponseError, TimeoutError
+from redis.exceptions import NoScriptError
 
 from schemas.errors import StoreError
 from schemas.keys import (
     RAISE,
     SET_NEWER,
+    TELL,
     VERSION_BYTES,
     epoch_key,
     incidents_key,
     mark_key,
     progress_key,
-    writers_key,
 )
 from transforms import checkpoints
 from transforms.archive import Write
 from transforms.io import wire
+from transforms.io.redis_client import AWAY
+from transforms.io.redis_exchange import pack
+from transforms.io.redis_links import open_link
+from transforms.io.redis_url import is_cluster, without_password
 from transforms.packed import Packed
 
 _LOG: Final = logging.getLogger(__name__)
-_AWAY: Final = (ConnectionError, TimeoutError, BusyLoadingError)
 _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 2.0
 _PATIENCE_S: Final = 600.0
 _FLUSH_FIELDS: Final = 20_000
 _FIELDS_A_WRITE: Final = 1000
-_SEND_BYTES: Final = 1 << 20
 
 _REVIVERS: dict[str, Callable[[], None]] = {}
 
@@ -67,18 +67,20 @@ class RedisPublishers:
 
 
 class RedisPublisher:
-    """One connection's worth of buffered writes."""
+    """Writes on their way, each with the key that it names."""
 
     def __init__(self, config: RedisPublishers) -> None:
         self._config = config
-        self._redis = redis.Redis.from_url(config.url, socket_timeout=30.0, socket_connect_timeout=5.0)
+        self._link = open_link(config.url, socket_timeout=30.0, socket_connect_timeout=5.0)
         self._commands: list[bytes] = []
+        self._keys: list[str] = []
         self._judged: list[int] = []
         self._fields = 0
         self._sha = ""
         self._epoch = 0
         self._name = secrets.token_hex(8)
         self._flushes, self._lost, self._refused = 0, False, 0
+        self._told: dict[str, int] = {}
 
     def epoch(self) -> int:
         """Return the local checkpoint's epoch; on a cluster one of this publisher's own, above all before it.
@@ -93,7 +95,15 @@ class RedisPublisher:
         return self._epoch
 
     def _begin_epoch(self) -> None:
-        self._epoch = int(self._redis.incr(epoch_key(self._config.namespace)))
+        key = epoch_key(self._config.namespace)
+        self._epoch = int(self._now(key, ("INCR", key)))
+
+    def _now(self, key: str, command: tuple[Any, ...]) -> Any:
+        """Send one command, and raise what it fails with."""
+        [answer] = self._link.send([pack(*command)], [key])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write each value unless a newer one stands there; see `schemas.keys.SET_NEWER`."""
@@ -103,36 +113,39 @@ class RedisPublisher:
         head: tuple[Any, ...] = ("EVALSHA", self._sha or self._load_script(), 2, key, mark_key(key))
         if isinstance(fields, Packed) and isinstance(values, Packed):
             head += wire.extremes(values, VERSION_BYTES)
-            self._take(_with_pairs(head, fields, values), len(fields))
+            self._take(key, _with_pairs(head, fields, values), len(fields))
         else:
             head += min(values)[:VERSION_BYTES], max(values)[:VERSION_BYTES]
-            self._add((*head, *chain.from_iterable(zip(fields, values, strict=True))), len(fields))
+            self._add(key, (*head, *chain.from_iterable(zip(fields, values, strict=True))), len(fields))
 
     def set_once(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values that depend on their field alone."""
-        self._add(("HSET", key, *chain.from_iterable(zip(fields, values, strict=True))), len(fields))
+        self._add(key, ("HSET", key, *chain.from_iterable(zip(fields, values, strict=True))), len(fields))
 
     def add_windows(self, key: str, starts_ms: Sequence[int]) -> None:
         """Add window starts to their index."""
-        self._add(("ZADD", key, *(part for start in starts_ms for part in (start, start))), len(starts_ms))
+        pairs = (part for start in starts_ms for part in (start, start))
+        self._add(key, ("ZADD", key, *pairs), len(starts_ms))
 
     def progress(self, fields: dict[str, int]) -> None:
         """Show how far the pipeline has got."""
-        self._add(
-            ("HSET", progress_key(self._config.namespace), *chain.from_iterable(fields.items())), len(fields)
-        )
+        key = progress_key(self._config.namespace)
+        self._add(key, ("HSET", key, *chain.from_iterable(fields.items())), len(fields))
 
-    def _add(self, command: tuple[Any, ...], fields: int) -> None:
-        self._take(hiredis.pack_command(command), fields)
+    def _add(self, key: str, command: tuple[Any, ...], fields: int) -> None:
+        self._take(key, pack(*command), fields)
 
-    def _take(self, command: bytes, fields: int) -> None:
+    def _take(self, key: str, command: bytes, fields: int) -> None:
+        self._keys.append(key)
         self._commands.append(command)
         self._fields += fields
         if self._fields >= _FLUSH_FIELDS:
             self.flush()
 
     def barrier(self) -> None:
-        """Nothing to do: one connection to one server keeps the order."""
+        """Send what is taken, where it goes to several servers: one connection to one keeps the order by itself."""
+        if is_cluster(self._config.url):
+            self.flush()
 
     def flush(self) -> None:
         """Send everything; returns when the server has taken it."""
@@ -142,7 +155,7 @@ class RedisPublisher:
             self._patiently(self._send)
             if self._refused > before:
                 self._note("writes_refused", self._refused - before)
-            self._commands, self._judged, self._fields = [], [], 0
+            self._commands, self._keys, self._judged, self._fields = [], [], [], 0
 
     def look(self) -> None:
         """Ask the server whether it still knows of the last flush."""
@@ -163,7 +176,8 @@ class RedisPublisher:
         """Write again what state holds no more; the attempts' counter goes back to where it was, too."""
         _LOG.warning("Redis has lost figures that it had taken; writing all of them again")
         self._note("store_losses", 1)
-        self._patiently(lambda: self._redis.eval(RAISE, 1, epoch_key(self._config.namespace), self.epoch()))
+        key = epoch_key(self._config.namespace)
+        self._patiently(lambda: self._now(key, ("EVAL", RAISE, 1, key, self.epoch())))
         for key, fields, values in writes:
             for begin in range(0, len(fields), _FIELDS_A_WRITE):
                 end = min(begin + _FIELDS_A_WRITE, len(fields))
@@ -173,39 +187,47 @@ class RedisPublisher:
     def _note(self, incident: str, number: int) -> None:
         """Count in Redis too: a worker that was replaced while it hung is heard by nobody else any more."""
         _LOG.warning("%s: %d", incident, number)
-        self._patiently(lambda: self._redis.hincrby(incidents_key(self._config.namespace), incident, number))
+        key = incidents_key(self._config.namespace)
+        self._patiently(lambda: self._now(key, ("HINCRBY", key, incident, number)))
 
     def _load_script(self) -> str:
         """Give the server the script; its name is its hash, so a packed command stays right for ever."""
-        self._patiently(lambda: self._redis.script_load(SET_NEWER))
+        self._patiently(self._give_script)
         self._sha = hashlib.sha1(SET_NEWER.encode(), usedforsecurity=False).hexdigest()
         return self._sha
 
-    def _send(self) -> None:
-        """Send packed commands over one connection; redis-py's own packing costs five times as much.
+    def _give_script(self) -> None:
+        self._link.client.script_load(SET_NEWER)
 
-        Every flush is numbered on the server. One that does not find the number before its own there comes to a
-        server that has lost what it took; one that finds its own is sent for the second time.
+    def _send(self) -> None:
+        """Send all, and behind it the number of this flush to each server, as `schemas.keys.TELL` says.
+
+        A server that does not have the number before comes without something that it had taken. Keys of numbers
+        stay in use when a slot moves, so that what moved with it is watched over as well.
         """
-        writers = writers_key(self._config.namespace)
-        asked: tuple[Any, ...] = ("HGET", writers, self._name)
-        told: tuple[Any, ...] = ("HSET", writers, self._name, self._flushes)
-        commands = [hiredis.pack_command(asked), *self._commands, hiredis.pack_command(told)]
-        connection: Any = self._redis.connection_pool.get_connection()
-        try:
-            connection.send_packed_command(_joined(commands))
-            answers = [_answer(connection) for _ in commands]
-        except BaseException:
-            connection.disconnect()
-            raise
-        finally:
-            self._redis.connection_pool.release(connection)
+        told = [*dict.fromkeys([*self._link.writers_keys(self._config.namespace), *self._told])]
+        tellings = [self._telling(key) for key in told]
+        answers = self._link.send([*self._commands, *tellings], [*self._keys, *told])
         # Before anything is raised: a server that was restarted has lost the script as well.
-        self._lost |= int(answers[0] or 0) < (self._flushes - 1 if self._commands else self._flushes)
+        for key, answer in zip(told, answers[len(self._commands) :], strict=True):
+            self._heard(key, answer)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
-        self._refused += sum(answers[place + 1] for place in self._judged)
+        self._refused += sum(answers[place] for place in self._judged)
+
+    def _telling(self, key: str) -> bytes:
+        return pack("EVAL", TELL, 1, key, self._name, self._told.get(key, 0), self._flushes)
+
+    def _heard(self, key: str, held: Any) -> None:
+        """Take what a server had as the last number, or its failure."""
+        if isinstance(held, Exception):
+            return
+        if held < self._told.get(key, 0):
+            self._lost = True
+            del self._told[key]
+        else:
+            self._told[key] = self._flushes
 
     def _patiently(self, attempt: Callable[[], object]) -> None:
         """Try until it works: a restarted server has lost the script, a lost one comes back or is revived."""
@@ -214,23 +236,24 @@ class RedisPublisher:
         while True:
             try:
                 if script_lost:
-                    self._redis.script_load(SET_NEWER)
+                    self._give_script()
                 attempt()
                 return
             except NoScriptError:
                 script_lost = True
-            except _AWAY as error:
+            except AWAY as error:
                 if waited_s >= _PATIENCE_S:
                     raise StoreError(
-                        f"Redis at {self._config.url} has been away for {waited_s:.0f} s ({error}). "
-                        "Start it again and run the same command: it goes on where it was."
+                        f"Redis at {without_password(self._config.url)} has been away for {waited_s:.0f} s "
+                        f"({error}). Start it again and run the same command: it goes on where it was."
                     ) from error
                 self._await(wait_s, error)
                 waited_s, wait_s = waited_s + wait_s, min(2 * wait_s, _LONGEST_WAIT_S)
 
     def _await(self, wait_s: float, error: Exception) -> None:
-        _LOG.warning("Redis is away (%s); trying again in %.2f s", error, wait_s)
+        _LOG.warning("Redis takes nothing now (%s); trying again in %.2f s", error, wait_s)
         time.sleep(wait_s)
+        self._link.refresh()
         revive = _REVIVERS.get(self._config.job or "")
         if revive is None:
             return
@@ -242,25 +265,5 @@ class RedisPublisher:
 
 def _with_pairs(head: tuple[Any, ...], fields: Packed, values: Packed) -> bytes:
     """Return a command that ends in packed arguments; its count of arguments is told anew."""
-    _, _, arguments = hiredis.pack_command(head).partition(b"\r\n")
+    _, _, arguments = pack(*head).partition(b"\r\n")
     return b"*%d\r\n%b%b" % (len(head) + 2 * len(fields), arguments, wire.pairs(fields, values))
-
-
-def _answer(connection: Any) -> Any:
-    """Read one answer; an error answer is returned, so that the others are still read."""
-    try:
-        return connection.read_response()
-    except ResponseError as error:
-        return error
-
-
-def _joined(commands: list[bytes]) -> list[bytes]:
-    """Join small commands into pieces of about a megabyte, one system call each."""
-    pieces, part, size = [], [], 0
-    for command in commands:
-        part.append(command)
-        size += len(command)
-        if size >= _SEND_BYTES:
-            pieces.append(b"".join(part))
-            part, size = [], 0
-    return [*pieces, b"".join(part)] if part else pieces

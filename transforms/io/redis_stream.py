@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import redis
-from redis.exceptions import ConnectionError, TimeoutError
-
 from transforms.io.blocks import Block, Place
+from transforms.io.redis_client import AWAY
+from transforms.io.redis_links import open_link
 from transforms.io.stream_entries import blocks_of
 from transforms.io.stream_url import split_stream_url
 from transforms.pieces import BEFORE_ALL_MS
@@ -38,7 +37,7 @@ class RedisStreamReader:
         self._ready: list[Block] = []
         self._clock, self._sleep, self._not_before = clock, sleep, 0.0
         # RESP2 answers are plain lists, and are taken as they are: redis-py would build a dict an entry.
-        self._redis = redis.Redis.from_url(self._url, socket_timeout=30.0, protocol=2)
+        self._link = open_link(self._url, socket_timeout=30.0, protocol=2)
         self.least_ms = places[url].highest_ms if url in places else BEFORE_ALL_MS
 
     def advance(self, partition: str, highest_ms: int) -> None:  # noqa: ARG002
@@ -68,23 +67,26 @@ class RedisStreamReader:
             self._sleep(wait_s)
 
     def _entries(self) -> list[Any]:
+        pool: Any = None
         connection: Any = None
         try:
-            connection = self._redis.connection_pool.get_connection()
+            pool = self._link.pool(self._key)
+            connection = pool.get_connection()
             connection.send_command(
                 "XREAD", "COUNT", self._rows, "BLOCK", _WAIT_MS, "STREAMS", self._key, self._last
             )
             answer = connection.read_response()
-        except (ConnectionError, TimeoutError):
+        except AWAY:
             if connection is not None:
                 connection.disconnect()
             time.sleep(_AWAY_WAIT_S)
+            self._link.refresh()
             return []
         finally:
             if connection is not None:
-                self._redis.connection_pool.release(connection)
+                pool.release(connection)
         return answer[0][1] if answer else []
 
     def close(self) -> None:
         """Close the connection."""
-        self._redis.close()
+        self._link.close()

@@ -1,4 +1,4 @@
-"""The address of a Redis stream: `redis://HOST:PORT/DB?stream=KEY`, also `rediss://` and `unix:///PATH`.
+"""The address of a Redis stream: `redis://HOST:PORT/DB?stream=KEY`, or any other of Redis with `stream=KEY` in it.
 
 >>> split_stream_url("redis://localhost:6379/0?stream=events")
 ('redis://localhost:6379/0', 'events')
@@ -9,8 +9,7 @@
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from schemas.errors import UsageError
-
-SCHEMES = ("redis", "rediss", "unix")
+from transforms.io.redis_url import SCHEMES
 
 
 def split_stream_url(url: str) -> tuple[str, str]:

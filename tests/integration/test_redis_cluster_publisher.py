@@ -1,0 +1,250 @@
+"""The publisher on a real Redis Cluster: each node gets what is its own, and none loses anything unnoticed."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from killing import wait_until
+from redis.cluster import ClusterNode
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+from redis_cluster import Cluster, Node, redis_cluster
+
+from runners.embedded_redis import open_redis
+from schemas import keys
+from schemas.keys import Version, mark_key, metric_key, pack, unpack, window_index_key
+from transforms.io.redis_cluster import one_key_a_node
+from transforms.io.redis_publisher import RedisPublisher, RedisPublishers
+
+KEYS = [metric_key("is", "e", "room", "minute", minute * 60_000) for minute in range(60)]
+FIELDS = [f"room{number}" for number in range(30)]
+
+
+def publisher(cluster: Cluster) -> RedisPublisher:
+    return RedisPublishers(cluster.url, "is")()
+
+
+def write(one: RedisPublisher, number: int) -> None:
+    """Hand over a value for every field of every key."""
+    for key in KEYS:
+        one.set_newer(key, FIELDS, [pack(Version(1, number, 0), [number])] * len(FIELDS))
+
+
+def held(cluster: Cluster) -> set[int]:
+    """Return the values that the fields have; -1 where one is missing."""
+    with cluster.client() as client:
+        hashes: list[Any] = [client.hgetall(key) for key in KEYS]
+    return {unpack(fields[name])[1][0] if (name := field.encode()) in fields else -1
+            for fields in hashes for field in FIELDS}  # fmt: skip
+
+
+@pytest.fixture
+def one(cluster: Cluster) -> RedisPublisher:
+    """A publisher whose first flush is done."""
+    published = publisher(cluster)
+    write(published, 1)
+    published.flush()
+    assert not published.lost()
+    return published
+
+
+def test_a_cluster_holds_what_one_server_holds(cluster: Cluster, tmp_path: Path) -> None:
+    with open_redis(None, tmp_path) as store:
+        for one in (publisher(cluster), RedisPublishers(store.url, "is")()):
+            write(one, 2)
+            one.flush()
+            write(one, 1)
+            one.add_windows(window_index_key("is", "minute"), range(0, 3_600_000, 60_000))
+            one.progress({"watermark_ms": 7})
+            one.set_once("is:{d:late}", ["digest"], [b"letter"])
+            one.flush()
+            assert one.refused() == len(KEYS) * len(FIELDS)
+            assert one.epoch() == 1
+        assert contents(store.client) == contents(cluster.client())
+    assert all(node.ask("DBSIZE") for node in cluster.nodes)
+
+
+def contents(client: Any) -> dict[bytes, bytes]:
+    """Return every key but those of writers, with its value as the server writes it down."""
+    return {key: _value(client, key) for key in client.scan_iter(count=1000) if b"writers" not in key}
+
+
+def _value(client: Any, key: bytes) -> Any:
+    kind = client.type(key)
+    if kind == b"hash":
+        return client.hgetall(key)
+    return client.zrange(key, 0, -1, withscores=True) if kind == b"zset" else client.get(key)
+
+
+@given(st.text(min_size=1), st.integers(-1, 2**45))
+def test_whatever_is_written_together_has_one_slot(text: str, start_ms: int) -> None:
+    written = [
+        keys.metric_key("is", "e", "room", "minute", start_ms),
+        keys.attribution_key("is", "linear", "click_7d_view_1d", "day", start_ms),
+        keys.touch_key("is", "hour", start_ms),
+        keys.credit_key("is", keys.bucket(text)),
+        keys.reconciliation_key("is", keys.bucket(text)),
+        keys.dead_letter_key("is", "too_late"),
+        keys.model_key("is"),
+        keys.recommender_key("is", "u", text),
+    ]
+    for key in written:
+        assert key_slot(key.encode()) == key_slot(mark_key(key).encode()), key
+
+
+@given(st.lists(st.integers(1, REDIS_CLUSTER_HASH_SLOTS - 1), unique=True, max_size=40))
+def test_each_node_has_a_key_of_writers_however_slots_lie(edges: list[int]) -> None:
+    bounds = [0, *sorted(edges), REDIS_CLUSTER_HASH_SLOTS]
+    nodes = [ClusterNode("node", port) for port in range(len(bounds) - 1)]
+    slots = {slot: [nodes[n]] for n in range(len(nodes)) for slot in range(bounds[n], bounds[n + 1])}
+    chosen = one_key_a_node("is", slots)
+    assert {slots[key_slot(key.encode())][0].name: key for key in chosen.values()} == chosen
+    assert chosen.keys() == {node.name for node in nodes}
+
+
+def test_a_slot_that_has_moved_is_written_where_it_is(one: RedisPublisher, cluster: Cluster) -> None:
+    moved = [cluster.move(key) for key in KEYS[:3]]
+    write(one, 2)
+    one.flush()
+    assert held(cluster) == {2}
+    assert not one.lost(), "what has moved is not lost"
+    assert [node.ask("HLEN", key) for node, key in zip(moved, KEYS, strict=False)] == [len(FIELDS)] * 3
+
+
+def test_the_slot_of_a_key_of_writers_may_move(one: RedisPublisher, cluster: Cluster) -> None:
+    """Its first node needs another key from then on; what moved is watched over where it is."""
+    first = cluster.owner("is:writers")
+    cluster.move("is:writers")
+    for number in (2, 3):
+        write(one, number)
+        one.flush()
+        assert not one.lost()
+    for node in cluster.nodes:
+        node.ask("FLUSHALL")
+        one.look()
+        assert one.lost(), f"the loss of {node.port}, where {first.port} had the key at first"
+        write(one, 4)
+        one.flush()
+
+
+@pytest.mark.parametrize("writes", ["fields once", "fields if newer"])
+def test_a_slot_in_the_middle_of_its_move_is_written_on_both_sides(
+    writes: str, one: RedisPublisher, cluster: Cluster
+) -> None:
+    """One of two keys in it is at its new node, and a third is new; a script of two keys waits for both."""
+    key = KEYS[0]
+    letters = [f"is:{number}{key[key.index('{') :]}" for number in range(3)]
+    if writes == "fields once":
+        for letter in letters[:2]:
+            one.set_once(letter, ["a"], [b"1"])
+        one.flush()
+
+    def publish() -> None:
+        for letter in letters:
+            one.set_once(letter, ["a"], [b"2"])
+        if writes == "fields if newer":
+            write(one, 2)
+        one.flush()
+
+    publishing = threading.Thread(target=publish)
+
+    def midway() -> None:
+        publishing.start()
+        publishing.join(timeout=0.4)
+
+    target = cluster.move(key, midway)
+    publishing.join(timeout=30)
+    assert not publishing.is_alive()
+    assert held(cluster) == {2 if writes == "fields if newer" else 1}
+    assert [target.ask("HGET", letter, "a") for letter in letters] == [b"2"] * 3
+    assert not one.lost()
+
+
+def test_a_node_that_lost_the_script_is_given_it_again(one: RedisPublisher, cluster: Cluster) -> None:
+    cluster.nodes[1].ask("SCRIPT", "FLUSH")
+    write(one, 2)
+    one.flush()
+    assert held(cluster) == {2}
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_loss_of_any_node_is_noticed_once(number: int, one: RedisPublisher, cluster: Cluster) -> None:
+    cluster.nodes[number].ask("FLUSHALL")
+    one.look()
+    assert one.lost()
+    write(one, 2)
+    one.flush()
+    one.look()
+    assert (one.lost(), held(cluster)) == (False, {2})
+
+
+def test_a_loss_is_noticed_while_another_node_is_away(one: RedisPublisher, cluster: Cluster) -> None:
+    """The answer of the one arrives, that of the other does not: the flush is sent for the second time."""
+    empty, killed = cluster.nodes[0], cluster.nodes[2]
+    empty.ask("FLUSHALL")
+    killed.kill()
+    write(one, 2)
+    flushing = threading.Thread(target=one.flush)
+    flushing.start()
+    killed.start()
+    flushing.join(60)
+    assert (flushing.is_alive(), one.lost(), held(cluster)) == (False, True, {2})
+    wait_until(cluster.is_whole, "a whole cluster")
+
+
+def test_a_node_killed_again_and_again_loses_nothing(one: RedisPublisher, cluster: Cluster) -> None:
+    numbers, killed = [1], []
+
+    def kill() -> None:
+        for node in cluster.nodes[:2]:
+            before = len(numbers)
+            wait_until(lambda before=before: len(numbers) > before + 5, "further flushes")
+            node.kill()
+            node.start()
+            killed.append(node)
+            wait_until(cluster.is_whole, "a whole cluster")
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    while killer.is_alive():
+        write(one, numbers[-1] + 1)
+        one.flush()
+        numbers.append(numbers[-1] + 1)
+    killer.join()
+    assert killed == cluster.nodes[:2]
+    assert (held(cluster), one.lost()) == ({numbers[-1]}, False)
+
+
+@pytest.fixture
+def lagging(tmp_path: Path) -> Iterator[tuple[Cluster, Node]]:
+    """A cluster whose first node has a replica."""
+    with redis_cluster(tmp_path, log=False) as cluster:
+        replica = Node(tmp_path / "replica", log=False)
+        replica.start()
+        try:
+            cluster.add_replica(replica, cluster.nodes[0])
+            yield cluster, replica
+        finally:
+            replica.kill()
+
+
+def test_a_replica_that_lagged_and_took_over_is_noticed(lagging: tuple[Cluster, Node]) -> None:
+    cluster, replica = lagging
+    one = publisher(cluster)
+    write(one, 1)
+    one.flush()
+    wait_until(lambda: replica.ask("DBSIZE") == cluster.nodes[0].ask("DBSIZE"), "a replica that has it all")
+    replica.process.send_signal(signal.SIGSTOP)
+    cluster.nodes[0].ask("CLIENT", "KILL", "TYPE", "replica")
+    write(one, 2)
+    one.flush()
+    assert not one.lost()
+    cluster.nodes[0].kill()
+    replica.process.send_signal(signal.SIGCONT)
+    write(one, 3)
+    one.flush()
+    assert one.lost()
