@@ -18,7 +18,6 @@ from expected_now import (
     RECONCILIATION_NOW,
     SCOPES_NOW,
     TABLES_NOW,
-    WINDOWS_NOW,
 )
 from oracle_boards import book_boards
 from oracle_figures import COUNTS, KEYS, RATIOS, UNIQUES
@@ -48,45 +47,44 @@ def opened(export: Path) -> duckdb.DuckDBPyConnection:
     return store
 
 
-def missing(store: duckdb.DuckDBPyConnection, given: frozenset[str]) -> list[str]:
-    """Return what the export lacks that it has had, and what it has that no definition is known for."""
-    columns, tables = _columns(store, "metrics"), _names(store)
-    scopes, allowed = _values(store, "metrics", "scope"), published(given)
-    known = {*KEYS, *COUNTS, *UNIQUES, *RATIOS, *EXPLAINING}
-    lacking = {
-        "scope": set(SCOPES_NOW) & set(allowed) - scopes,
-        "metric": set(METRICS_NOW) - columns,
-        "window": set(WINDOWS_NOW) - _values(store, "metrics", '"window"'),
-        "table": set(TABLES_NOW) - tables,
-        "board metric": set(BOARD_METRICS_NOW) - _values(store, "leaderboards", "metric"),
-        "board window": set(BOARD_WINDOWS_NOW) - _values(store, "leaderboards", '"window"'),
-    }
-    strange = {
-        "scope that no given dimension publishes": scopes - set(allowed),
-        "unknown metric": columns - known,
-    }
-    return [
-        f"{verb} {what}: {', '.join(sorted(names))}"
-        for verb, sides in (("lacks", lacking), ("has", strange))
-        for what, names in sides.items()
-        if names
-    ]
+def differences(store: duckdb.DuckDBPyConnection, given: frozenset[str]) -> list[str]:
+    """Return all that differs between an export and the oracle where these dimensions are given, in words."""
+    told = _strange(store, given)
+    if not told:
+        told = [*_wrong_figures(store, given), *_wrong_boards(store, given), *_wrong_tables(store)]
+    return told
 
 
-def wrong_figures(store: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the figures that differ, scope by scope; a row that is absent stands for one of zeros."""
+def _strange(store: duckdb.DuckDBPyConnection, given: frozenset[str]) -> list[str]:
+    """Return columns and tables that are missing, and what no definition is known for."""
+    columns, known = _columns(store, "metrics"), {*KEYS, *COUNTS, *UNIQUES, *RATIOS, *EXPLAINING}
+    findings = {
+        "lacks the columns": {*KEYS, *METRICS_NOW} - columns,
+        "lacks the tables": set(TABLES_NOW) - _names(store),
+        "has unknown columns": columns - known,
+        "has scopes that no given dimension publishes": _values(store, "metrics", "scope")
+        - set(published(given)),
+    }
+    return [f"metrics: {what} {', '.join(sorted(names))}" for what, names in findings.items() if names]
+
+
+def _compared_scopes(store: duckdb.DuckDBPyConnection, given: frozenset[str]) -> tuple[str, ...]:
+    present = _values(store, "metrics", "scope")
+    return tuple(scope for scope in published(given) if scope in present or scope in SCOPES_NOW)
+
+
+def _wrong_figures(store: duckdb.DuckDBPyConnection, given: frozenset[str]) -> list[str]:
+    """Return the figures that differ; a row that is absent stands for one of zeros."""
     ours = _columns(store, "metrics")
     rules = {name: _rule(name) for name in (*COUNTS, *UNIQUES, *RATIOS) if name in ours}
     on = " AND ".join(f't."{key}" IS NOT DISTINCT FROM o."{key}"' for key in KEYS)
     keys = ", ".join(f'coalesce(t."{key}", o."{key}") AS "{key}"' for key in KEYS)
-    pairs = ", ".join(
-        f"t.{name} AS true_{name}, o.{name} AS our_{name}, NOT ({rule}) AS wrong_{name}"
-        for name, rule in rules.items()
-    )
+    sides = ", ".join(f"t.{name} AS true_{name}, o.{name} AS our_{name}" for name in rules)
+    wrong = ", ".join(f"NOT ({rule}) AS wrong_{name}" for name, rule in rules.items())
     found = store.execute(f"""
         WITH both_sides AS (
-            SELECT {keys}, {pairs}
-            FROM (FROM oracle.metrics WHERE scope IN (SELECT scope FROM metrics)) AS t FULL JOIN metrics AS o ON {on}
+            SELECT {keys}, {sides}, {wrong}
+            FROM (FROM oracle.metrics WHERE scope IN {_compared_scopes(store, given)}) AS t FULL JOIN metrics AS o ON {on}
         )
         FROM both_sides WHERE {" OR ".join(f"wrong_{name}" for name in rules)}
         ORDER BY list_position(['total', 'day', 'hour', 'minute'], "window"), scope, id, window_start LIMIT {SHOWN}
@@ -122,23 +120,22 @@ def _told(row: dict[str, Any], names: Sequence[str] | dict[str, str]) -> Iterato
             )
 
 
-def wrong_boards(store: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return places that only one side has, of every scope, window and metric that the export ranks by."""
-    metrics = sorted(_values(store, "leaderboards", "metric"))
-    book_boards(store, metrics)
+def _wrong_boards(store: duckdb.DuckDBPyConnection, given: frozenset[str]) -> list[str]:
+    """Return places that only one side has, by every metric and in every window that the export ranks by."""
+    book_boards(store, sorted({*BOARD_METRICS_NOW, *_values(store, "leaderboards", "metric")}))
     columns = ("scope", "metric", "window", "window_start", "rank", "id", "value")
+    windows = {*BOARD_WINDOWS_NOW, *_values(store, "leaderboards", '"window"')}
     ranked = f"""
-        scope IN (SELECT scope FROM metrics) AND "window" IN (SELECT "window" FROM leaderboards)
-        AND (metric NOT IN {(*UNIQUES, "")} OR value <= {EXACT_USERS})
+        scope IN {_compared_scopes(store, given)} AND "window" IN {(*sorted(windows), "")}
+        AND (metric NOT IN {UNIQUES} OR value <= {EXACT_USERS})
     """
     return _only_on_one_side(store, "leaderboards", columns, ranked)
 
 
-def wrong_tables(store: duckdb.DuckDBPyConnection) -> list[str]:
+def _wrong_tables(store: duckdb.DuckDBPyConnection) -> list[str]:
     """Return rows that only one side has of every other table that both have."""
-    present = _names(store)
-    return [line for table, columns in _TABLES.items() if table in present
-            for line in _only_on_one_side(store, table, columns)]  # fmt: skip
+    tables = [table for table in _TABLES if table in _names(store)]
+    return [line for table in tables for line in _only_on_one_side(store, table, _TABLES[table])]
 
 
 def _only_on_one_side(

@@ -11,7 +11,6 @@ METRICS_NOW: Final = (
     "orders_cancelled", "units_paid", "gmv_placed_minor", "gmv_paid_minor", "refunds_minor", "refunds_by_order_time_minor",
     "net_gmv_minor",
 )  # fmt: skip
-WINDOWS_NOW: Final = ("minute", "hour", "day", "total")
 BOARD_METRICS_NOW: Final = ("gmv_paid_minor", "net_gmv_minor", "orders_paid", "units_paid", "clicks", "views")
 BOARD_WINDOWS_NOW: Final = ("hour", "day", "total")
 TABLES_NOW: Final = ("metrics", "leaderboards", "reconciliation")
