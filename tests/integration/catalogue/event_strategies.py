@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from expected_now import FORGOTTEN_REFUNDS_NOW
 from hypothesis import strategies as st
 from nasty_world import CAMPAIGNS, CREATORS, ITEMS, ROOMS, USERS, WORLDS, World, launches_ms
 from oracle_terms import DAY_MS
@@ -27,8 +28,14 @@ class Happened:
 def happenings(draw: st.DrawFn) -> Happened:
     """Draw a world and a few stories in it; no arrival is later than what is allowed."""
     world = WORLDS[draw(st.sampled_from(sorted(WORLDS)))]
-    stories = draw(st.lists(st.one_of(_touches(world), _orders(world), _broadcasts(world)), min_size=1, max_size=12))
-    told = [_named(event, number, place) for number, story in enumerate(stories) for place, event in enumerate(story)]
+    stories = draw(
+        st.lists(st.one_of(_touches(world), _orders(world), _broadcasts(world)), min_size=1, max_size=12)
+    )
+    told = [
+        _named(event, number, place)
+        for number, story in enumerate(stories)
+        for place, event in enumerate(story)
+    ]
     return Happened(world, draw(_arrivals(told, world)), draw(_arrivals(told, world, again=True)))
 
 
@@ -50,7 +57,9 @@ def _arrivals(draw: st.DrawFn, events: list[Event], world: World, again: bool = 
 
 def _moments(world: World) -> st.SearchStrategy[int]:
     near = st.tuples(st.sampled_from(world.magnets_ms), st.sampled_from(_NEAR)).map(sum)
-    launches = st.tuples(st.sampled_from(sorted(launches_ms(world).values())), st.sampled_from((-1, *_FAR[3:]))).map(sum)
+    launches = st.tuples(
+        st.sampled_from(sorted(launches_ms(world).values())), st.sampled_from((-1, *_FAR[3:]))
+    ).map(sum)
     return st.integers(world.begin_ms, world.begin_ms + world.span_ms) | near | launches
 
 
@@ -78,25 +87,38 @@ def _touches(draw: st.DrawFn, world: World) -> list[Event]:
     if kind == "click" or (kind == "view" and draw(st.booleans())):
         event["item_id"] = draw(st.sampled_from(ITEMS))
     if kind == "view":
-        event |= draw(st.fixed_dictionaries({}, optional={"dwell_ms": st.integers(0, 5000), "holdout": st.booleans()}))
+        event |= draw(
+            st.fixed_dictionaries({}, optional={"dwell_ms": st.integers(0, 5000), "holdout": st.booleans()})
+        )
     return [event]
 
 
 @st.composite
 def _orders(draw: st.DrawFn, world: World) -> list[Event]:
-    """Give lines any statuses at any distance: refunds before their payment, too much, and of what was never paid."""
+    """Order a few items, in one place or several."""
     buyer, begin_ms = draw(_places()), draw(_moments(world))
-    events = []
-    for item in draw(st.lists(st.sampled_from(ITEMS), min_size=1, max_size=3, unique=True)):
-        where = draw(st.just(buyer) | _places()) | {"user_id": buyer["user_id"], "item_id": item}
-        minor = draw(st.sampled_from((0, 1, 999)) | st.integers(0, 100_000))
-        # Nothing says which of two payments of one moment is a line's first: offsets are unique.
-        offsets = st.sampled_from(_FAR) | st.integers(-_HOUR_MS, 2 * DAY_MS)
-        for offset in draw(st.lists(offsets, min_size=1, max_size=4, unique=True)):
-            line = where | {"event_type": "order", "event_time": begin_ms + offset, "currency": "CNY", "quantity": 2}
-            refund = draw(st.sampled_from((minor, minor // 3 + 1, minor * 2)))
-            status = draw(st.sampled_from(_STATUSES))
-            events.append(line | {"order_status": status, "amount_minor": refund if status == "refunded" else minor})
+    items = draw(st.lists(st.sampled_from(ITEMS), min_size=1, max_size=3, unique=True))
+    places = [
+        draw(st.just(buyer) | _places()) | {"user_id": buyer["user_id"], "item_id": item} for item in items
+    ]
+    return [event for place in places for event in draw(_lines(place, begin_ms))]
+
+
+@st.composite
+def _lines(draw: st.DrawFn, place: Event, begin_ms: int) -> list[Event]:
+    """Give a line any statuses at any distance: refunds before their payment, too much, and of what was never paid."""
+    minor = draw(st.sampled_from((0, 1, 999)) | st.integers(0, 100_000))
+    line = place | {"event_type": "order", "currency": "CNY", "quantity": 2}
+    events: list[Event] = []
+    # Nothing says which of two payments of one moment is a line's first: offsets are unique.
+    offsets = st.sampled_from(_FAR) | st.integers(-_HOUR_MS, 2 * DAY_MS)
+    for offset in sorted(draw(st.lists(offsets, min_size=1, max_size=4, unique=True))):
+        refunded = any(event["order_status"] == "refunded" for event in events)
+        payable = FORGOTTEN_REFUNDS_NOW or not refunded or offset < 29 * DAY_MS
+        status = draw(st.sampled_from(_STATUSES if payable else ("refunded", "cancelled")))
+        amount = draw(st.sampled_from((minor, minor // 3 + 1, minor * 2))) if status == "refunded" else minor
+        told = {"order_status": status, "amount_minor": amount, "event_time": begin_ms + offset}
+        events.append(line | told)
     return events
 
 
@@ -109,5 +131,7 @@ def _broadcasts(draw: st.DrawFn, world: World) -> list[Event]:
         optional={"campaign_id": st.sampled_from(CAMPAIGNS), "base_id": st.sampled_from(("base0", "base9"))},
     )
     base = {"event_type": "live", "room_id": room, "session_id": f"{room}-0"}
-    offsets = draw(st.lists(st.sampled_from((0, 1, 60_000, 2 * _HOUR_MS)), min_size=1, max_size=3, unique=True))
+    offsets = draw(
+        st.lists(st.sampled_from((0, 1, 60_000, 2 * _HOUR_MS)), min_size=1, max_size=3, unique=True)
+    )
     return [base | draw(told) | {"event_time": begin_ms + offset} for offset in offsets]

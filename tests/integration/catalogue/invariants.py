@@ -39,8 +39,11 @@ def windows_off_their_minutes(store: duckdb.DuckDBPyConnection, timezone: str) -
     bounds = "SELECT epoch_ms(min(window_start)), epoch_ms(max(window_start)) FROM metrics WHERE \"window\" = 'minute'"
     [(first_ms, last_ms)] = store.execute(bounds).fetchall()
     if first_ms is None:
-        return store.execute("SELECT scope, id, \"window\", window_start FROM metrics LIMIT 1").fetchall()
-    store.execute("CREATE OR REPLACE TABLE midnights AS SELECT unnest(?::BIGINT[]) AS day_ms", [day_starts(first_ms, last_ms, timezone)])
+        return store.execute('SELECT scope, id, "window", window_start FROM metrics LIMIT 1').fetchall()
+    store.execute(
+        "CREATE OR REPLACE TABLE midnights AS SELECT unnest(?::BIGINT[]) AS day_ms",
+        [day_starts(first_ms, last_ms, timezone)],
+    )
     sums = ", ".join(f"sum({name}) AS {name}" for name in names)
     starts = {"hour": "epoch_ms(window_start) // 3600000 * 3600000", "day": "day_ms", "total": "NULL"}
     parts = " UNION ALL ".join(
@@ -48,7 +51,9 @@ def windows_off_their_minutes(store: duckdb.DuckDBPyConnection, timezone: str) -
         for window, start in starts.items()
     )
     zero = " AND ".join(f"{name} = 0" for name in names)
-    wholes = f"SELECT scope, id, \"window\", epoch_ms(window_start) AS start_ms, {', '.join(names)} FROM metrics"
+    wholes = (
+        f'SELECT scope, id, "window", epoch_ms(window_start) AS start_ms, {", ".join(names)} FROM metrics'
+    )
     return store.execute(f"""
         WITH minutes AS (
             FROM metrics ASOF JOIN midnights ON epoch_ms(window_start) >= day_ms WHERE "window" = 'minute'
