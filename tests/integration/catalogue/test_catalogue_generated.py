@@ -44,5 +44,5 @@ def test_other_terms(tmp_path: Path) -> None:
 
 
 def test_a_day_of_a_plausible_shop(generate: Callable[..., Path], tmp_path: Path) -> None:
-    events = generate(10_000, 0.1)
+    events = generate(4_000, 0.04)
     assert_agrees(catalogued(tmp_path / "home", events, Terms(), events.parent / "dimensions"))
