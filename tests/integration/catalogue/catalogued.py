@@ -29,10 +29,13 @@ def catalogued(home: Path, events: Path, terms: Terms, dims: Path | None, **sett
     """Replay a file of sound events and export; `settings` change how it runs, never what comes out."""
     report = replayed(home, events, settings=terms.settings() | settings, dims=dims)
     verdicts = judged(map(json.loads, events.read_text(encoding="utf-8").splitlines()), terms)
-    refused = {"too_late": verdicts.too_late, "conflicting_duplicate": verdicts.conflicting}
-    assert (report.accepted, report.duplicates) == (len(verdicts.accepted), verdicts.duplicates)
-    assert report.refused == {reason: count for reason, count in refused.items() if count}, report
-    return _both_sides(exported(home), terms, dims, lambda store: give_events(store, verdicts.accepted))
+    assert (report.accepted, report.duplicates) == (len(verdicts.accepted), verdicts.duplicates), report
+    both = _both_sides(exported(home), terms, dims, lambda store: give_events(store, verdicts.accepted))
+    letters = both.store.execute("SELECT reason, decode(raw) FROM deadletters").fetchall()
+    # The same bytes refused twice for one reason are one dead letter.
+    refused = {(reason, json.dumps(event)) for reason, event in verdicts.refused}
+    assert (len(letters), set(letters) ^ refused) == (len(refused), set())
+    return both
 
 
 def catalogued_import(home: Path, folder: Path, terms: Terms) -> Catalogued:

@@ -156,7 +156,7 @@ def _columns(store: duckdb.DuckDBPyConnection, table: str) -> set[str]:
 
 
 def _names(store: duckdb.DuckDBPyConnection) -> set[str]:
-    sql = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+    sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'"
     return {row[0] for row in store.execute(sql).fetchall()}
 
 

@@ -21,7 +21,9 @@ def test_two_days_of_a_shops_web_log(data: Callable[[str], Path], tmp_path: Path
     assert_agrees(catalogued_import(tmp_path / "home", tmp_path / "events", terms))
 
 
-def test_some_days_of_invoices_in_which_the_clocks_change(data: Callable[[str], Path], tmp_path: Path) -> None:
+def test_some_days_of_invoices_in_which_the_clocks_change(
+    data: Callable[[str], Path], tmp_path: Path
+) -> None:
     """One merchant, customers who come back, and cancellations that name no invoice."""
     raw, cut = data("online_retail") / "online_retail.csv.gz", tmp_path / "cut" / "online_retail.csv.gz"
     cut.parent.mkdir()

@@ -116,4 +116,5 @@ def test_which_arrivals_count() -> None:
     other, too_late, tomorrow = known | {"dwell_ms": 1}, event("view", edge - 1), event("view", NOON + DAY_MS)
     verdicts = judged([first, known, too_late, known, other, first, tomorrow, known], Terms())
     assert [each["event_time"] - NOON for each in verdicts.accepted] == [0, edge - NOON, DAY_MS]
-    assert (verdicts.duplicates, verdicts.conflicting, verdicts.too_late) == (2, 1, 2)
+    late = [("too_late", too_late), ("conflicting_duplicate", other), ("too_late", known)]
+    assert (verdicts.duplicates, verdicts.refused) == (2, late)
