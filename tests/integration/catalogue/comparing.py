@@ -58,12 +58,14 @@ def differences(store: duckdb.DuckDBPyConnection, given: frozenset[str]) -> list
 def _strange(store: duckdb.DuckDBPyConnection, given: frozenset[str]) -> list[str]:
     """Return columns and tables that are missing, and what no definition is known for."""
     columns, known = _columns(store, "metrics"), {*KEYS, *COUNTS, *UNIQUES, *RATIOS, *EXPLAINING}
+    kinds = dict.fromkeys(COUNTS, "BIGINT") | dict.fromkeys(RATIOS, "DOUBLE")
+    scopes = _values(store, "metrics", "scope")
     findings = {
-        "lacks the columns": {*KEYS, *METRICS_NOW} - columns,
+        "lacks the columns": {*KEYS, *METRICS_NOW} - columns.keys(),
+        "has another type in": {name for name, kind in columns.items() if kind != kinds.get(name, kind)},
         "lacks the tables": set(TABLES_NOW) - _names(store),
-        "has unknown columns": columns - known,
-        "has scopes that no given dimension publishes": _values(store, "metrics", "scope")
-        - set(published(given)),
+        "has unknown columns": columns.keys() - known,
+        "has scopes that no given dimension publishes": scopes - set(published(given)),
     }
     return [f"metrics: {what} {', '.join(sorted(names))}" for what, names in findings.items() if names]
 
@@ -151,8 +153,9 @@ def _only_on_one_side(
     return [f"{table}: {side} {', '.join(map(str, row))}" for side, *row in found]
 
 
-def _columns(store: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    return {row[0] for row in store.execute(f"DESCRIBE FROM {table}").fetchall()}
+def _columns(store: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Return the columns of a table and their types."""
+    return {row[0]: row[1] for row in store.execute(f"DESCRIBE FROM {table}").fetchall()}
 
 
 def _names(store: duckdb.DuckDBPyConnection) -> set[str]:

@@ -122,13 +122,15 @@ class _Story:
         }
         if event["event_type"] == "click" or draw.random() < 0.6:
             event["item_id"] = draw.choice(ITEMS)
-        if event["event_type"] == "view":
+        if event["event_type"] == "view" or draw.random() < 0.2:
             event |= {"dwell_ms": draw.randrange(5000)} if draw.random() < 0.5 else {}
             event |= {"holdout": draw.random() < 0.5} if draw.random() < 0.3 else {}
         self.events.append(event)
 
     def _follow(self) -> None:
-        self.events.append(self._where() | {"event_time": self._moment(), "event_type": "follow"})
+        """Follow someone, now and then from an item."""
+        odd = {"item_id": self._draw.choice(ITEMS)} if self._draw.random() < 0.3 else {}
+        self.events.append(self._where() | odd | {"event_time": self._moment(), "event_type": "follow"})
 
     def _coupon(self) -> None:
         details = {"event_type": "coupon", "coupon_id": "cp0", "creator_id": self._draw.choice(CREATORS)}

@@ -11,7 +11,8 @@ Readings that the specification leaves open:
   when its first part is (at one time: that of the lower event id). A refund is the line's if it lies at
   most the order horizon before or after that moment, and then is booked by order time at it, under that
   event's scope ids (decision 0010).
-- A view without `dwell_ms` adds nothing to it. Fields that a type does not have are not looked at.
+- A view without `dwell_ms` adds nothing to it; other events are no views, whatever they say of `dwell_ms` or
+  `holdout`.
 """
 
 from typing import Final

@@ -1,5 +1,4 @@
-"""Under which ids an event counts: one column a scope, from the event, its session's facts and the
-dimensions.
+"""Under which ids an event counts, one column a scope: from the event, its session's facts and the dimensions.
 
 Readings that the specification leaves open:
 
@@ -13,6 +12,7 @@ Readings that the specification leaves open:
   less the allowed lateness on: a broadcast's first events may lie before its `started`, those of an hour
   before do not belong to it.
 - `base` of an event outside sessions, or before its session's base holds, is that of the creator's row.
+- An event's item is its `item_id`, whatever its type: a follow that has one is the item's.
 - A creator whose row is missing or has no `kind` is of the fact channel `unknown`, never of `shelf`.
 """
 

@@ -68,6 +68,7 @@ def test_rows_of_zeros_may_be_absent_and_estimates_a_little_off(store: duckdb.Du
         ("UPDATE main.metrics SET window_start = window_start + INTERVAL 1 MINUTE", "day 2026"),
         ("INSERT INTO main.metrics BY NAME SELECT * REPLACE ('city' AS scope) FROM main.metrics", "no given dimension"),
         ("ALTER TABLE main.metrics ADD COLUMN luck BIGINT", "unknown columns luck"),
+        ("ALTER TABLE main.metrics ALTER views TYPE DOUBLE", "another type in views"),
         ("ALTER TABLE main.metrics DROP COLUMN clicks", "lacks the columns clicks"),
         ("DELETE FROM main.leaderboards WHERE metric = 'views'", "leaderboards: the export lacks"),
         ("UPDATE main.leaderboards SET rank = rank + 1 WHERE scope = 'room'", "only the export has room"),
