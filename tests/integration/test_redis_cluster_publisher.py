@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from killing import wait_until
 from redis.cluster import ClusterNode
@@ -96,6 +96,7 @@ def test_whatever_is_written_together_has_one_slot(text: str, start_ms: int) -> 
         assert key_slot(key.encode()) == key_slot(mark_key(key).encode()), key
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, REDIS_CLUSTER_HASH_SLOTS - 1), unique=True, max_size=40))
 def test_each_node_has_a_key_of_writers_however_slots_lie(edges: list[int]) -> None:
     bounds = [0, *sorted(edges), REDIS_CLUSTER_HASH_SLOTS]
