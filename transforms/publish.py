@@ -15,6 +15,9 @@ class Publisher(Protocol):
     def epoch(self) -> int:
         """Return the number that this attempt's versions carry."""
 
+    def follow(self, epoch: int) -> None:
+        """Hear the epoch of the attempt that is gone on from, before the own one is asked for: it is above."""
+
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values (version first) to fields of a hash, each unless a newer one stands there.
 
@@ -54,6 +57,9 @@ class Lossless:
 
     def barrier(self) -> None:
         """Everything is seen in the order in which it is taken."""
+
+    def follow(self, epoch: int) -> None:
+        """Nothing is followed."""
 
     def look(self) -> None:
         """Nothing is asked."""

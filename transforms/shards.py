@@ -37,6 +37,8 @@ _ENTRY: Final = struct.Struct("<cH")
 _PIECE: Final = b"p"
 _SNAPSHOT: Final = b"s"
 _CODER: Final = PieceCoder()
+_CRC_BITS: Final = 32
+_CRC_MASK: Final = (1 << _CRC_BITS) - 1
 _UNDER_WAY: Final = -1
 """No durable version: memory that absorbed a piece which was not written down is never gone on with."""
 
@@ -164,6 +166,8 @@ class _ShardDoFn(beam.DoFn):
         held = self._held.get(key)
         if held is None or held.version != durable:
             held = self._held[key] = _Held(self._factory(key))
+            if outlet := held.shard.outlet():
+                outlet.publisher.follow(durable >> _CRC_BITS)
             held.shard.mute(True)
             for entry in log.read():
                 self._replay(held, entry)
@@ -187,7 +191,10 @@ class _ShardDoFn(beam.DoFn):
                 pass
 
     def _log(self, held: _Held, piece: Piece, before: int, log: Any, version: Any) -> None:
-        """Write the piece down; the version names all pieces so far, so that no other history has the same."""
+        """Write the piece down; the version names all pieces so far, so that no other history has the same.
+
+        It also holds the epoch that was published under, for whoever goes on from here.
+        """
         encoded = _CODER.encode(piece)
         entry = _ENTRY.pack(_PIECE, checkpoints.FORMAT) + encoded
         held.logged_bytes += len(entry)
@@ -196,7 +203,9 @@ class _ShardDoFn(beam.DoFn):
             held.logged_bytes = 0
             log.clear()
         log.add(entry)
-        held.version = crc32(encoded, before)
+        outlet = held.shard.outlet()
+        epoch = outlet.publisher.epoch() if outlet else 0
+        held.version = epoch << _CRC_BITS | crc32(encoded, before & _CRC_MASK)
         version.write(held.version)
 
 

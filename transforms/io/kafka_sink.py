@@ -141,6 +141,10 @@ class KafkaSink:
         """Return the running attempt's epoch."""
         return self._through.epoch()
 
+    def follow(self, epoch: int) -> None:
+        """Hear the epoch of the attempt that is gone on from."""
+        self._through.follow(epoch)
+
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values, and each changed cell of a metric as a message."""
         self._through.set_newer(key, fields, values)
