@@ -26,7 +26,7 @@ from transforms.aside import Aside
 from transforms.counting import Count, counter
 from transforms.ordering import InOrder, Numbers
 from transforms.pieces import IDLE, Keyed, Piece, PieceCoder
-from transforms.publish import Outlet
+from transforms.publish import Outlet, Strays
 
 Output = tuple[str, Keyed]
 """A named output and what goes there."""
@@ -41,6 +41,10 @@ _CRC_BITS: Final = 32
 _CRC_MASK: Final = (1 << _CRC_BITS) - 1
 _UNDER_WAY: Final = -1
 """No durable version: memory that absorbed a piece which was not written down is never gone on with."""
+
+
+_LAST_LOGGED: Final[dict[tuple[str, int], int]] = {}
+"""The last version that this process wrote down, by step and key: another instance that finds it there lost nothing."""
 
 
 class Shard(Protocol):
@@ -63,6 +67,9 @@ class Shard(Protocol):
 
     def republish(self) -> None:
         """Publish everything held anew: the store has lost it."""
+
+    def strays(self) -> Strays | None:
+        """Return which published values depend on the order of arrival, None where none does."""
 
 
 class Publishes(Protocol):
@@ -137,6 +144,7 @@ class _ShardDoFn(beam.DoFn):
                 yield beam.pvalue.TaggedOutput(tag, output)
             made_lasting(held.shard, BagArchive(archive), self._count, ready.urgent)
         self._log(held, piece, before, log, version)
+        _LAST_LOGGED[self._name, key] = held.version
 
     def _locally(self, local: checkpoints.Checkpoints, key: int, piece: Piece) -> Iterator[Any]:
         """Absorb a piece where a local checkpoint keeps the state; a last step does it on its own thread."""
@@ -171,6 +179,8 @@ class _ShardDoFn(beam.DoFn):
             held.shard.mute(True)
             for entry in log.read():
                 self._replay(held, entry)
+            if outlet and _LAST_LOGGED.get((self._name, key)) != durable and (strays := held.shard.strays()):
+                outlet.publisher.forget_strays(durable >> _CRC_BITS, strays)
             held.shard.mute(False)
             held.version = durable
         return held

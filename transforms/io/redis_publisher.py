@@ -31,7 +31,9 @@ from schemas.keys import (
 from transforms import checkpoints
 from transforms.archive import Write
 from transforms.io import wire
+from transforms.io.redis_strays import forget_strays
 from transforms.packed import Packed
+from transforms.publish import Strays
 
 _LOG: Final = logging.getLogger(__name__)
 _AWAY: Final = (ConnectionError, TimeoutError, BusyLoadingError)
@@ -118,6 +120,10 @@ class RedisPublisher:
     def _raise_epoch(self) -> None:
         """Let the counter of attempts be no lower, so that the next job's attempts are above this one's."""
         self._redis.eval(RAISE, 1, epoch_key(self._config.namespace), self.epoch())
+
+    def forget_strays(self, epoch: int, strays: Strays) -> None:
+        """Delete what the shard published after the state that it goes on from."""
+        self._patiently(lambda: forget_strays(self._redis, self._config.namespace, epoch, strays))
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write each value unless a newer one stands there; see `schemas.keys.SET_NEWER`."""

@@ -79,6 +79,9 @@ class LearnerShard:
         while self._publish(self._watermark_ms):
             pass
 
+    def strays(self) -> None:
+        """Nothing depends on the order of arrival."""
+
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
         waiting = [batch.to_pydict() for batch in self._waiting]
