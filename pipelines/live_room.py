@@ -71,10 +71,10 @@ def _attribute(options: LiveRoomOptions, key: int) -> AttributionShard:
     )  # fmt: skip
 
 
-def _figures(options: LiveRoomOptions, key: int) -> CellShard:
+def _figures(options: LiveRoomOptions, key: int) -> CellShard:  # noqa: ARG001
     return CellShard(
         options.timezone, options.bounds.allowed_lateness_ms, options.order_horizon_ms,
-        options.open_publisher, options.namespace, _pace(options.publish_every_s), key, options.shards,
+        options.open_publisher, options.namespace, _pace(options.publish_every_s),
     )  # fmt: skip
 
 

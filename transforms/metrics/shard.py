@@ -27,7 +27,6 @@ from transforms.metrics.cells import CellTable, Published
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
 from transforms.publish import Outlet, PublisherFactory, Strays
-from transforms.routing import shard_of
 from transforms.shards import Output
 
 _FIELDS_A_WRITE: Final = 1000
@@ -44,10 +43,7 @@ class CellShard:
         open_publisher: PublisherFactory,
         namespace: str,
         pace: Callable[[], Pace],
-        key: int = 0,
-        shards: int = 1,
     ) -> None:
-        self._key, self._shards = key, shards
         long_ms = 2 * order_horizon_ms + lateness_ms
         self._tables = {
             "e": CellTable("e", len(EVENT_TIME_COUNTS), timezone, lateness_ms),
@@ -106,12 +102,8 @@ class CellShard:
         self.publish(self._watermark_ms)
 
     def strays(self) -> Strays:
-        """Return this shard's cells of credit and of refunds by order time: both are moved by what comes later."""
-
-        def owns(_key: str, field: str) -> bool:
-            return shard_of(field, self._shards) == self._key
-
-        return Strays(("a", "m:o"), owns, self._absorbed)
+        """Return the cells of credit and of refunds by order time, all of them: what comes later moves both."""
+        return Strays(("a", "m:o"), lambda _key, _field: True, self._absorbed)
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher
