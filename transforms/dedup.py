@@ -137,6 +137,9 @@ class DedupShard:
         if piece.urgent >= IDLE:
             yield "dead", (0, Piece(piece.progress, (), piece.urgent))
 
+    def strays(self) -> None:
+        """Nothing depends on the order of arrival."""
+
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
         counts = dict(self._tally.counts) if self._tally else {}

@@ -1,6 +1,6 @@
 """`Publisher`: where results go, as the steps of the pipeline see it; `transforms.io` has the Redis one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -14,6 +14,12 @@ class Publisher(Protocol):
 
     def epoch(self) -> int:
         """Return the number that this attempt's versions carry."""
+
+    def follow(self, epoch: int) -> None:
+        """Hear the epoch of the attempt that is gone on from, before the own one is asked for: it is above."""
+
+    def forget_strays(self, epoch: int, strays: "Strays") -> None:
+        """Delete what the shard published under this epoch after a state, or under a later one."""
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values (version first) to fields of a hash, each unless a newer one stands there.
@@ -55,6 +61,12 @@ class Lossless:
     def barrier(self) -> None:
         """Everything is seen in the order in which it is taken."""
 
+    def follow(self, epoch: int) -> None:
+        """Nothing is followed."""
+
+    def forget_strays(self, epoch: int, strays: "Strays") -> None:
+        """Nothing strays."""
+
     def look(self) -> None:
         """Nothing is asked."""
 
@@ -68,6 +80,19 @@ class Lossless:
     def refused(self) -> int:
         """Return that nothing is refused."""
         return 0
+
+
+@dataclass(frozen=True)
+class Strays:
+    """Which of a shard's values may be there only because of the order in which pieces came.
+
+    `kinds` begin their keys' braces, `owns` says of a key and a field whether they are this shard's, and
+    `sequence` is how far its state has come: values with a greater one in their version are of a lost stretch.
+    """
+
+    kinds: tuple[str, ...]
+    owns: Callable[[str, str], bool]
+    sequence: int
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,18 @@ def _whole(batch: pa.RecordBatch, home: int, shards: int) -> Iterator[tuple[int,
         yield shard, batch if shard == home else batch.slice(0, 0)
 
 
+def shard_of(identifier: str, shards: int) -> int:
+    """Return the shard of one id.
+
+    >>> parts = dict(split(pa.record_batch({"id": ["a", "b", "c"]}), "id", 2))
+    >>> [{shard_of(identifier, 2) for identifier in parts[shard]["id"].to_pylist()} <= {shard} for shard in parts]
+    [True, True]
+    """
+    if shards == 1:
+        return 0
+    return int((hash_text(pa.array([identifier])) >> _SHARD_SHIFT)[0] % np.uint64(shards))
+
+
 def _hashes(batch: pa.RecordBatch, key: str) -> Hashes:
     column = batch[key]
     return hash_text(column) if pa.types.is_string(column.type) else column.to_numpy()

@@ -26,7 +26,7 @@ from transforms.aside import Aside
 from transforms.counting import Count, counter
 from transforms.ordering import InOrder, Numbers
 from transforms.pieces import IDLE, Keyed, Piece, PieceCoder
-from transforms.publish import Outlet
+from transforms.publish import Outlet, Strays
 from transforms.shared import Shared
 
 Output = tuple[str, Keyed]
@@ -39,8 +39,14 @@ _ENTRY: Final = struct.Struct("<cH")
 _PIECE: Final = b"p"
 _SNAPSHOT: Final = b"s"
 _CODER: Final = PieceCoder()
+_CRC_BITS: Final = 32
+_CRC_MASK: Final = (1 << _CRC_BITS) - 1
 _UNDER_WAY: Final = -1
 """No durable version: memory that absorbed a piece which was not written down is never gone on with."""
+
+
+_LAST_LOGGED: Final[dict[tuple[str, int], int]] = {}
+"""The last version that this process wrote down, by step and key: another instance that finds it there lost nothing."""
 
 
 class Shard(Protocol):
@@ -69,6 +75,9 @@ class Shard(Protocol):
 
     def republish(self) -> None:
         """Publish everything held anew: the store has lost it."""
+
+    def strays(self) -> Strays | None:
+        """Return which published values depend on the order of arrival, None where none does."""
 
 
 class Publishes(Protocol):
@@ -146,6 +155,7 @@ class _ShardDoFn(beam.DoFn):
                 yield beam.pvalue.TaggedOutput(tag, output)
             made_lasting(held.shard, BagArchive(archive), self._count, ready.urgent)
         self._log(held, piece, before, log, version)
+        _LAST_LOGGED[self._name, key] = held.version
 
     def _locally(self, local: checkpoints.Checkpoints, key: int, piece: Piece) -> Iterator[Any]:
         """Absorb a piece where a local checkpoint keeps the state; a last step does it on its own thread."""
@@ -175,9 +185,13 @@ class _ShardDoFn(beam.DoFn):
         held = self._held.get(key)
         if held is None or held.version != durable:
             held = self._held[key] = _Held(self._factory(key))
+            if outlet := held.shard.outlet():
+                outlet.publisher.follow(durable >> _CRC_BITS)
             held.shard.mute(True)
             for entry in log.read():
                 self._replay(held, entry)
+            if outlet and _LAST_LOGGED.get((self._name, key)) != durable and (strays := held.shard.strays()):
+                outlet.publisher.forget_strays(durable >> _CRC_BITS, strays)
             held.shard.mute(False)
             held.version = durable
         return held
@@ -199,7 +213,10 @@ class _ShardDoFn(beam.DoFn):
                 pass
 
     def _log(self, held: _Held, piece: Piece, before: int, log: Any, version: Any) -> None:
-        """Write the piece down; the version names all pieces so far, so that no other history has the same."""
+        """Write the piece down; the version names all pieces so far, so that no other history has the same.
+
+        It also holds the epoch that was published under, for whoever goes on from here.
+        """
         encoded = _CODER.encode(held.shard.logged(piece))
         entry = _ENTRY.pack(_PIECE, checkpoints.FORMAT) + encoded
         held.logged_bytes += len(entry)
@@ -208,7 +225,9 @@ class _ShardDoFn(beam.DoFn):
             held.logged_bytes, held.snapshot_bytes = 0, len(entry)
             log.clear()
         log.add(entry)
-        held.version = crc32(encoded, before)
+        outlet = held.shard.outlet()
+        epoch = outlet.publisher.epoch() if outlet else 0
+        held.version = epoch << _CRC_BITS | crc32(encoded, before & _CRC_MASK)
         version.write(held.version)
 
 

@@ -9,8 +9,8 @@ class Form:
     """Sizes of the checks; times in seconds."""
 
     batch_events: int = 2_000_000
-    live_events: int = 1_000_000
-    live_per_s: float = 4000.0
+    live_events: int = 600_000
+    live_per_s: float = 2500.0
     kills: int = 5
     cut_s: float = 60.0
     old_copy_s: float = 300.0

@@ -40,6 +40,9 @@ class CountingShard:
     def outlet(self) -> None:
         return None
 
+    def strays(self) -> None:
+        return None
+
     def republish(self) -> None:
         raise AssertionError("It publishes nothing.")
 

@@ -84,6 +84,9 @@ class AttributionShard:
         self._book.unpublish()
         self._publish(self._watermark_ms)
 
+    def strays(self) -> None:
+        """Nothing depends on the order of arrival."""
+
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
         return {"book": self._book.state(), "low": self._low, "absorbed": self._absorbed}

@@ -28,7 +28,7 @@ from schemas.metrics import EVENT_TIME_COUNTS, ORDER_TIME_COUNTS, TOTAL_START
 from schemas.records import decode_dead_letter
 from transforms.io.kafka_publish import ensure_topics, open_producer
 from transforms.io.kafka_url import KafkaTopic, parse_kafka_url, split_kafka_url
-from transforms.publish import Publisher, PublisherFactory
+from transforms.publish import Publisher, PublisherFactory, Strays
 
 DEFAULT_PREFIX: Final = "interestream"
 _LOG: Final = logging.getLogger(__name__)
@@ -140,6 +140,14 @@ class KafkaSink:
     def epoch(self) -> int:
         """Return the running attempt's epoch."""
         return self._through.epoch()
+
+    def follow(self, epoch: int) -> None:
+        """Hear the epoch of the attempt that is gone on from."""
+        self._through.follow(epoch)
+
+    def forget_strays(self, epoch: int, strays: Strays) -> None:
+        """Delete what a lost stretch published from what is published through; messages stay."""
+        self._through.forget_strays(epoch, strays)
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values, and each changed cell of a metric as a message."""

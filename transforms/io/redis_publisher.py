@@ -32,8 +32,10 @@ from transforms.io import wire
 from transforms.io.redis_client import AWAY
 from transforms.io.redis_exchange import pack
 from transforms.io.redis_links import open_link
+from transforms.io.redis_strays import forget_strays
 from transforms.io.redis_url import is_cluster, without_password
 from transforms.packed import Packed
+from transforms.publish import Strays
 
 _LOG: Final = logging.getLogger(__name__)
 _FIRST_WAIT_S: Final = 0.05
@@ -41,6 +43,10 @@ _LONGEST_WAIT_S: Final = 2.0
 _PATIENCE_S: Final = 600.0
 _FLUSH_FIELDS: Final = 20_000
 _FIELDS_A_WRITE: Final = 1000
+
+_EPOCHS_A_SECOND: Final = 4
+_EPOCHS_BEGIN_S: Final = 1_767_225_600
+"""2026-01-01: 32 bits last for 34 years."""
 
 _REVIVERS: dict[str, Callable[[], None]] = {}
 
@@ -51,6 +57,17 @@ def on_lost(job: str, revive: Callable[[], None] | None) -> None:
         _REVIVERS.pop(job, None)
     else:
         _REVIVERS[job] = revive
+
+
+def epoch_at(now_s: float) -> int:
+    """Return the epoch of a publisher that is made at a moment, in seconds since 1970.
+
+    Clocks of workers may differ by less than Flink takes to replace one, which is a second at the least.
+
+    >>> epoch_at(1_767_225_601.5)
+    6
+    """
+    return max(int((now_s - _EPOCHS_BEGIN_S) * _EPOCHS_A_SECOND), 1)
 
 
 @dataclass(frozen=True)
@@ -69,8 +86,9 @@ class RedisPublishers:
 class RedisPublisher:
     """Writes on their way, each with the key that it names."""
 
-    def __init__(self, config: RedisPublishers) -> None:
+    def __init__(self, config: RedisPublishers, clock: Callable[[], float] = time.time) -> None:
         self._config = config
+        self._made, self._followed = epoch_at(clock()), 0
         self._link = open_link(config.url, socket_timeout=30.0, socket_connect_timeout=5.0)
         self._commands: list[bytes] = []
         self._keys: list[str] = []
@@ -82,21 +100,24 @@ class RedisPublisher:
         self._flushes, self._lost, self._refused = 0, False, 0
         self._told: dict[str, int] = {}
 
+    def follow(self, epoch: int) -> None:
+        """Hear under which epoch the state was last written that this publisher's shard goes on from."""
+        self._followed = max(self._followed, epoch)
+
     def epoch(self) -> int:
-        """Return the local checkpoint's epoch; on a cluster one of this publisher's own, above all before it.
+        """Return the local checkpoint's epoch; on a cluster one of this publisher's own, above those before it.
 
         A shard that is rebuilt has a new publisher. Its values must replace those of a lost stretch, whose versions
         may be higher: when it went further before it published, or pieces of several senders came in another order.
+        It is the moment when the publisher was made, never when Redis heard of it: a worker that hung until it was
+        replaced would be heard last.
         """
         if self._config.job:
             return checkpoints.of(self._config.job).epoch
         if not self._epoch:
-            self._patiently(self._begin_epoch)
+            self._epoch = max(self._made, self._followed + 1)
+            self._patiently(self._raise_epoch)
         return self._epoch
-
-    def _begin_epoch(self) -> None:
-        key = epoch_key(self._config.namespace)
-        self._epoch = int(self._now(key, ("INCR", key)))
 
     def _now(self, key: str, command: tuple[Any, ...]) -> Any:
         """Send one command, and raise what it fails with."""
@@ -104,6 +125,15 @@ class RedisPublisher:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def _raise_epoch(self) -> None:
+        """Let the counter of attempts be no lower, so that the next job's attempts are above this one's."""
+        key = epoch_key(self._config.namespace)
+        self._now(key, ("EVAL", RAISE, 1, key, self.epoch()))
+
+    def forget_strays(self, epoch: int, strays: Strays) -> None:
+        """Delete what the shard published after the state that it goes on from."""
+        self._patiently(lambda: forget_strays(self._link.client, self._config.namespace, epoch, strays))
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write each value unless a newer one stands there; see `schemas.keys.SET_NEWER`."""
@@ -176,8 +206,7 @@ class RedisPublisher:
         """Write again what state holds no more; the attempts' counter goes back to where it was, too."""
         _LOG.warning("Redis has lost figures that it had taken; writing all of them again")
         self._note("store_losses", 1)
-        key = epoch_key(self._config.namespace)
-        self._patiently(lambda: self._now(key, ("EVAL", RAISE, 1, key, self.epoch())))
+        self._patiently(self._raise_epoch)
         for key, fields, values in writes:
             for begin in range(0, len(fields), _FIELDS_A_WRITE):
                 end = min(begin + _FIELDS_A_WRITE, len(fields))

@@ -26,7 +26,7 @@ from schemas.metrics import (
 from transforms.metrics.cells import CellTable, Published
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
-from transforms.publish import Outlet, PublisherFactory
+from transforms.publish import Outlet, PublisherFactory, Strays
 from transforms.shards import Output
 
 _FIELDS_A_WRITE: Final = 1000
@@ -101,6 +101,10 @@ class CellShard:
         for window, start_ms in sorted(self._windows):
             self._outlet.publisher.add_windows(window_index_key(self._namespace, window), [start_ms])
         self.publish(self._watermark_ms)
+
+    def strays(self) -> Strays:
+        """Return the cells of credit and of refunds by order time, all of them: what comes later moves both."""
+        return Strays(("a", "m:o"), lambda _key, _field: True, self._absorbed)
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher

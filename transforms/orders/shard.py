@@ -10,8 +10,8 @@ from transforms.orders.book import OrderBook
 from transforms.orders.log import OrderLog
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
-from transforms.publish import Grouped, Outlet, PublisherFactory
-from transforms.routing import sent
+from transforms.publish import Grouped, Outlet, PublisherFactory, Strays
+from transforms.routing import sent, shard_of
 from transforms.shards import Output
 
 
@@ -79,6 +79,14 @@ class OrderShard:
             self._points.put(key, field, value)
             if not self._muted:
                 self._outlet.finals.put(key, [field.encode()], [value])
+
+    def strays(self) -> Strays:
+        """Return this shard's open points: a refund is an orphan until its payment comes."""
+
+        def owns(_key: str, field: str) -> bool:
+            return shard_of(field.split(US)[1], self._shards) == self._key
+
+        return Strays(("x",), owns, self._absorbed)
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot; what waits to be written is written first."""

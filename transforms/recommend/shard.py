@@ -79,6 +79,9 @@ class LearnerShard:
         while self._publish(self._watermark_ms):
             pass
 
+    def strays(self) -> None:
+        """Nothing depends on the order of arrival."""
+
     def logged(self, piece: Piece) -> Piece:
         """Return the whole piece."""
         return piece
