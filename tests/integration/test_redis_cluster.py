@@ -77,7 +77,7 @@ def disturbed(cluster: Cluster, home: Path, *disturbances: Callable[[Cluster], N
             disturbance(cluster)
             done.append(disturbance)
 
-    thread = threading.Thread(target=disturb)
+    thread = threading.Thread(target=disturb, daemon=True)
     thread.start()
     try:
         yield

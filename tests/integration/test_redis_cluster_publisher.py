@@ -151,7 +151,7 @@ def test_a_slot_in_the_middle_of_its_move_is_written_on_both_sides(
             write(one, 2)
         one.flush()
 
-    publishing = threading.Thread(target=publish)
+    publishing = threading.Thread(target=publish, daemon=True)
 
     def midway() -> None:
         publishing.start()
@@ -192,7 +192,7 @@ def test_a_loss_is_noticed_while_another_node_is_away(one: RedisPublisher, clust
     empty.ask("FLUSHALL")
     killed.kill()
     write(one, 2)
-    flushing = threading.Thread(target=one.flush)
+    flushing = threading.Thread(target=one.flush, daemon=True)
     flushing.start()
     killed.start()
     flushing.join(60)
@@ -212,7 +212,7 @@ def test_a_node_killed_again_and_again_loses_nothing(one: RedisPublisher, cluste
             killed.append(node)
             wait_until(cluster.is_whole, "a whole cluster")
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     while killer.is_alive():
         write(one, numbers[-1] + 1)
