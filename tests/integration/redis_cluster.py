@@ -113,11 +113,13 @@ class Cluster:
         target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
         source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
         self._move_keys(slot, source, target, 1)
-        midway()
-        while self._move_keys(slot, source, target, 100):
-            continue
-        for node in (target, source):
-            node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
+        try:
+            midway()
+        finally:
+            while self._move_keys(slot, source, target, 100):
+                continue
+            for node in (target, source):
+                node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
         return target
 
     def _move_keys(self, slot: int, source: Node, target: Node, count: int) -> int:

@@ -19,6 +19,7 @@ from schemas import keys
 from schemas.keys import Version, mark_key, metric_key, pack, unpack, window_index_key
 from transforms.io.redis_cluster import one_key_a_node
 from transforms.io.redis_publisher import RedisPublisher, RedisPublishers
+from transforms.publish import Strays
 
 KEYS = [metric_key("is", "e", "room", "minute", minute * 60_000) for minute in range(60)]
 FIELDS = [f"room{number}" for number in range(30)]
@@ -54,7 +55,8 @@ def one(cluster: Cluster) -> RedisPublisher:
 
 def test_a_cluster_holds_what_one_server_holds(cluster: Cluster, tmp_path: Path) -> None:
     with open_redis(None, tmp_path) as store:
-        for one in (publisher(cluster), RedisPublishers(store.url, "is")()):
+        for url in (cluster.url, store.url):
+            one = RedisPublisher(RedisPublishers(url, "is"), lambda: 1_767_225_601.5)
             write(one, 2)
             one.flush()
             write(one, 1)
@@ -63,7 +65,7 @@ def test_a_cluster_holds_what_one_server_holds(cluster: Cluster, tmp_path: Path)
             one.set_once("is:{d:late}", ["digest"], [b"letter"])
             one.flush()
             assert one.refused() == len(KEYS) * len(FIELDS)
-            assert one.epoch() == 1
+            assert one.epoch() == 6
         assert contents(store.client) == contents(cluster.client())
     assert all(node.ask("DBSIZE") for node in cluster.nodes)
 
@@ -173,6 +175,16 @@ def test_a_node_that_lost_the_script_is_given_it_again(one: RedisPublisher, clus
     write(one, 2)
     one.flush()
     assert held(cluster) == {2}
+
+
+def test_values_of_a_lost_stretch_are_deleted_on_every_node(one: RedisPublisher, cluster: Cluster) -> None:
+    odd = Strays(("m",), lambda key, field: int(field.removeprefix("room")) % 2 == 1, 0)
+    one.forget_strays(2, odd)
+    assert held(cluster) == {1}, "written before"
+    one.forget_strays(0, odd)
+    with cluster.client() as client:
+        left = {field for key in KEYS for field in client.hkeys(key)}
+    assert left == {field.encode() for field in FIELDS[::2]}
 
 
 @pytest.mark.parametrize("number", range(3))
