@@ -22,6 +22,7 @@ def tight(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_without_a_directory_nothing_is_spilled_or_given_back() -> None:
+    spill.configure(None, 0)
     assert type(spill.zeros(LARGE, np.int64).base) is type(np.zeros(LARGE, np.int64).base)
     assert not spill.relieve()
 
