@@ -54,7 +54,7 @@ def read_lines(
 ) -> list[Line]:
     """Return every order line with any event under an id in [from_ms, to_ms), each with all of its events.
 
-    Reads the whole order log: about a million events in 3 s. Raises UsageError for a scope that it does not have.
+    Reads the whole order log. Raises UsageError for a scope that it does not have.
     """
     table = _events(store)
     if table is None:
