@@ -48,7 +48,8 @@ def explain(
 ) -> Explanation:  # fmt: skip
     """Reconcile the figures of one id over all time, or in whole minutes of [from_ms, to_ms).
 
-    Use it when two screens show two amounts. Costs a read of the whole order log. Raises UsageError for bounds within a minute or an unknown scope.
+    Use it when two screens show two amounts. Costs a read of the whole order log. Raises UsageError for bounds within
+    a minute or an unknown scope.
     """
     for bound in (from_ms, to_ms):
         if bound is not None and bound % MINUTE_MS:
