@@ -34,7 +34,7 @@ SCOPES: Final = ("room_id", "session_id", "creator_id", "item_id", "traffic_sour
 COUNTED: Final = {"view": "views", "click": "clicks", "follow": "follows"}
 CHANNELS: Final = ("coupon_id", "ad_plan_id", "campaign_id", "traffic_source")
 HAND_BACK_S: Final = 0.3
-WRITE_EVERY_S: Final = 0.5
+WRITE_EVERY_S: Final = 1
 
 Event = dict[str, Any]
 Increments = dict[str, int]
@@ -283,7 +283,7 @@ def build(pipeline: beam.Pipeline, servers: str, topic: str, partitions: int, re
         parts | beam.Flatten()
         | beam.WindowInto(
             GlobalWindows(), trigger=Repeatedly(AfterProcessingTime(WRITE_EVERY_S)),
-            accumulation_mode=AccumulationMode.ACCUMULATING, allowed_lateness=Duration(7 * 86_400),
+            accumulation_mode=AccumulationMode.ACCUMULATING,
         )
         | "AddUp" >> beam.CombinePerKey(_AddUp())
         | "Write" >> beam.ParDo(_Write(redis_url))
