@@ -18,9 +18,7 @@ def test_a_small_world_in_which_everything_meets(name: str, tmp_path: Path) -> N
     assert_agrees(catalogued(tmp_path / "home", events, world.terms(), dims))
 
 
-@pytest.mark.parametrize(
-    "left_out", [("items",), ("creators", "merchants"), ("items", "creators", "merchants")]
-)
+@pytest.mark.parametrize("left_out", [("items",), ("creators", "merchants")])
 def test_with_fewer_dimensions(left_out: tuple[str, ...], tmp_path: Path) -> None:
     """A scope whose dimension is not given is not published, and the others say what they can."""
     world = WORLDS["midnight in Shanghai"]
@@ -44,5 +42,5 @@ def test_other_terms(tmp_path: Path) -> None:
 
 
 def test_a_day_of_a_plausible_shop(generate: Callable[..., Path], tmp_path: Path) -> None:
-    events = generate(4_000, 0.04)
+    events = generate(2_000, 0.02)
     assert_agrees(catalogued(tmp_path / "home", events, Terms(), events.parent / "dimensions"))

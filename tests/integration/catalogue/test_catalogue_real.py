@@ -45,7 +45,7 @@ def test_four_months_of_some_households_baskets(tmp_path: Path) -> None:
         (cut / f"{name}.parquet").symlink_to(published / f"{name}.parquet")
     some = f"""
         FROM '{published}/transactions.parquet'
-        WHERE household_id % 300 = 7 AND transaction_timestamp < TIMESTAMP '2017-05-01'
+        WHERE household_id % 600 = 7 AND transaction_timestamp < TIMESTAMP '2017-05-01'
     """
     duckdb.execute(f"COPY ({some}) TO '{cut}/transactions.parquet'")
     import_dataset("completejourney", cut, tmp_path / "events")

@@ -38,7 +38,7 @@ def other_way(home: Path, events: Path, terms: Terms, dims: Path, batch_rows: in
     return exported(home)
 
 
-@settings(max_examples=6, deadline=None, phases=UNSHRUNK, suppress_health_check=SLOW)
+@settings(max_examples=4, deadline=None, phases=UNSHRUNK, suppress_health_check=SLOW)
 @given(
     happened=happenings(),
     batch_rows=st.sampled_from((1, 2, 5, 65_536)),
