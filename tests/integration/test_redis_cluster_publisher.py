@@ -82,6 +82,7 @@ def _value(client: Any, key: bytes) -> Any:
     return client.zrange(key, 0, -1, withscores=True) if kind == b"zset" else client.get(key)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.integers(-1, 2**45))
 def test_whatever_is_written_together_has_one_slot(text: str, start_ms: int) -> None:
     written = [
@@ -98,7 +99,7 @@ def test_whatever_is_written_together_has_one_slot(text: str, start_ms: int) -> 
         assert key_slot(key.encode()) == key_slot(mark_key(key).encode()), key
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, REDIS_CLUSTER_HASH_SLOTS - 1), unique=True, max_size=40))
 def test_each_node_has_a_key_of_writers_however_slots_lie(edges: list[int]) -> None:
     bounds = [0, *sorted(edges), REDIS_CLUSTER_HASH_SLOTS]

@@ -15,8 +15,8 @@ from schemas.keys import SET_NEWER, writers_key
 from transforms.io.redis_client import AWAY, node_at, open_cluster
 from transforms.io.redis_exchange import Part, exchange, pack
 
-_ASKING: Final = pack("ASKING")
-_LOAD_SCRIPT: Final = pack("SCRIPT", "LOAD", SET_NEWER)
+_ASKING: Final = pack(("ASKING",))
+_LOAD_SCRIPT: Final = pack(("SCRIPT", "LOAD", SET_NEWER))
 
 Slots = Mapping[int, list[ClusterNode]]
 """Which nodes have a slot: its primary, then replicas."""

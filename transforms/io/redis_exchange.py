@@ -1,7 +1,6 @@
 """Packed commands to several servers at once: everything is sent before any answer is read."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import hiredis
@@ -12,13 +11,8 @@ from transforms.io.redis_client import AWAY
 _SEND_BYTES: Final = 1 << 20
 
 
-def pack(*command: Any) -> bytes:
-    r"""Return a command as it is sent.
-
-    >>> pack("GET", "a")
-    b'*2\r\n$3\r\nGET\r\n$1\r\na\r\n'
-    """
-    return hiredis.pack_command(command)
+pack: Final[Callable[[tuple[Any, ...]], bytes]] = hiredis.pack_command
+"""Returns a command as it is sent; redis-py's own way costs five times as much."""
 
 
 class Part:
@@ -32,24 +26,24 @@ class Part:
 
     def send(self) -> None:
         """Send all of it."""
-        with self._failing():
+        try:
             self._connection = self._pool.get_connection()
             self._connection.send_packed_command(_joined(self.commands))
+        except AWAY as error:
+            self._fail(error)
 
     def receive(self) -> None:
         """Read the answers of what was sent."""
         if self.answers:
             return
-        with self._failing():
-            self.answers = [_answer(self._connection) for _ in self.commands]
-
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
         try:
-            yield
+            self.answers = _answers(self._connection, len(self.commands))
         except AWAY as error:
-            self._disconnect()
-            self.answers = [error] * len(self.commands)
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._disconnect()
+        self.answers = [error] * len(self.commands)
 
     def release(self) -> None:
         """Give the connection back; one with answers still on their way is of no more use."""
@@ -76,12 +70,15 @@ def exchange(parts: Sequence[Part]) -> None:
             part.release()
 
 
-def _answer(connection: Any) -> Any:
-    """Read one answer; an error answer is returned, so that the others are still read."""
-    try:
-        return connection.read_response()
-    except ResponseError as error:
-        return error
+def _answers(connection: Any, count: int) -> list[Any]:
+    """Read so many answers; one that is an error is returned like the others, so that those behind it are read."""
+    answers = []
+    for _ in range(count):
+        try:
+            answers.append(connection.read_response())
+        except ResponseError as error:
+            answers.append(error)
+    return answers
 
 
 def _joined(commands: Sequence[bytes]) -> list[bytes]:

@@ -121,7 +121,7 @@ class RedisPublisher:
 
     def _now(self, key: str, command: tuple[Any, ...]) -> Any:
         """Send one command, and raise what it fails with."""
-        [answer] = self._link.send([pack(*command)], [key])
+        [answer] = self._link.send([pack(command)], [key])
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -163,7 +163,7 @@ class RedisPublisher:
         self._add(key, ("HSET", key, *chain.from_iterable(fields.items())), len(fields))
 
     def _add(self, key: str, command: tuple[Any, ...], fields: int) -> None:
-        self._take(key, pack(*command), fields)
+        self._take(key, pack(command), fields)
 
     def _take(self, key: str, command: bytes, fields: int) -> None:
         self._keys.append(key)
@@ -246,7 +246,7 @@ class RedisPublisher:
         self._refused += sum(answers[place] for place in self._judged)
 
     def _telling(self, key: str) -> bytes:
-        return pack("EVAL", TELL, 1, key, self._name, self._told.get(key, 0), self._flushes)
+        return pack(("EVAL", TELL, 1, key, self._name, self._told.get(key, 0), self._flushes))
 
     def _heard(self, key: str, held: Any) -> None:
         """Take what a server had as the last number, or its failure."""
@@ -294,5 +294,5 @@ class RedisPublisher:
 
 def _with_pairs(head: tuple[Any, ...], fields: Packed, values: Packed) -> bytes:
     """Return a command that ends in packed arguments; its count of arguments is told anew."""
-    _, _, arguments = pack(*head).partition(b"\r\n")
+    _, _, arguments = pack(head).partition(b"\r\n")
     return b"*%d\r\n%b%b" % (len(head) + 2 * len(fields), arguments, wire.pairs(fields, values))
