@@ -48,7 +48,7 @@ def configure(directory: Path | None, target_bytes: int) -> None:
     """Spill large arrays into this directory from now on, and aim at this much resident memory; None: never."""
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
-    _SPILL.directory, _SPILL.target_bytes = directory, target_bytes
+    _SPILL.directory, _SPILL.target_bytes, _SPILL.least_bytes = directory, target_bytes, 0
 
 
 def zeros(length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

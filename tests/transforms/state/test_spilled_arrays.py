@@ -53,6 +53,15 @@ def test_dropping_pages_makes_the_process_smaller(tight: Path) -> None:
     assert array.sum() == 32 * LARGE
 
 
+def test_a_new_job_in_the_process_does_not_wait_for_what_an_earlier_one_gave_back(tight: Path) -> None:
+    if not spill.resident_bytes():
+        pytest.skip("this system does not tell how much memory is resident")
+    assert spill.relieve()
+    assert not spill.relieve()
+    spill.configure(tight, 1)
+    assert spill.relieve()
+
+
 def test_files_have_no_names_and_outlive_what_still_reads_them(tight: Path) -> None:
     array = SealedArray(np.int64)
     array.append(np.arange(LARGE))
