@@ -14,6 +14,8 @@ class Form:
     kills: int = 5
     cut_s: float = 60.0
     old_copy_s: float = 300.0
+    soak_s: float = 3600.0
+    soak_per_s: float = 20_000.0
 
 
 def chosen() -> Form:
@@ -26,4 +28,6 @@ def chosen() -> Form:
         int(os.environ.get("CHAOS_KILLS", full.kills)),
         float(os.environ.get("CHAOS_CUT_S", full.cut_s)),
         float(os.environ.get("CHAOS_OLD_COPY_S", full.old_copy_s)),
+        float(os.environ.get("CHAOS_SOAK_S", full.soak_s)),
+        float(os.environ.get("CHAOS_SOAK_PER_S", full.soak_per_s)),
     )

@@ -25,7 +25,7 @@ class Broker:
     """A broker with its topics; `servers` is where clients reach it."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
-        self._folder, self._cache = folder, cache
+        self.folder, self._cache = folder, cache
         with changing(folder) as state:
             # Not the usual ports: another broker would take them while this one is dead.
             state.ports = {"broker": free_port(), "controller": free_port()}
@@ -35,15 +35,15 @@ class Broker:
         self.admin = AdminClient({"bootstrap.servers": self.servers}, logger=quiet_logger())
 
     def start(self) -> None:
-        kafka_broker.up(self._folder, self._cache, os.environ, lambda _line: None)
+        kafka_broker.up(self.folder, self._cache, os.environ, lambda _line: None)
 
     def down(self) -> None:
-        kafka_broker.down(self._folder)
+        kafka_broker.down(self.folder)
 
     def kill(self) -> None:
         """Kill -9 it; what it had confirmed stays."""
-        os.kill(kafka_broker.status(self._folder)["broker"]["pid"], 9)
-        wait_until(lambda: not kafka_broker.status(self._folder)["running"], "the broker's end")
+        os.kill(kafka_broker.status(self.folder)["broker"]["pid"], 9)
+        wait_until(lambda: not kafka_broker.status(self.folder)["running"], "the broker's end")
 
     def topic(self, name: str, partitions: int, **settings: str) -> str:
         """Make a topic; returns its address."""
