@@ -24,6 +24,8 @@ EVENT_TIME_COUNTS: Final = (
     "views", "room_entries", "impressions", "clicks", "follows", "dwell_ms",
     "orders_placed", "orders_paid", "orders_cancelled", "units_paid",
     "gmv_placed_minor", "gmv_paid_minor", "refunds_minor",
+    "new_customer_gmv_minor", "new_customer_orders", "repurchase_gmv_minor", "repurchase_orders",
+    "new_product_gmv_minor", "premium_gmv_minor",
 )  # fmt: skip
 """Counts booked in the window of the event's own time."""
 
@@ -37,6 +39,26 @@ TOUCH_COUNTS: Final = ("touches",)
 
 METRICS: Final = (*EVENT_TIME_COUNTS, *ORDER_TIME_COUNTS, "net_gmv_minor")
 """The integer columns of `metrics.parquet`."""
+
+UNIQUES: Final = ("viewers", "clickers", "buyers", "online_users")
+"""Distinct users; `online_users` of sessions by the minute only."""
+
+RATIOS: Final = {
+    "ctr": ("clicks", "impressions"),
+    "click_to_paid": ("orders_paid", "clicks"),
+    "view_conversion": ("buyers", "viewers"),
+    "gpm_views_minor": ("gmv_paid_minor", "views"),
+    "gpm_viewers_minor": ("gmv_paid_minor", "viewers"),
+    "uv_value_minor": ("gmv_paid_minor", "viewers"),
+    "aov_minor": ("gmv_paid_minor", "orders_paid"),
+    "refund_rate": ("refunds_by_order_time_minor", "gmv_paid_minor"),
+    "new_customer_share": ("new_customer_gmv_minor", "gmv_paid_minor"),
+    "new_product_share": ("new_product_gmv_minor", "gmv_paid_minor"),
+    "premium_share": ("premium_gmv_minor", "gmv_paid_minor"),
+    "mean_dwell_ms": ("dwell_ms", "views"),
+}
+"""Dividend and divisor; those of `PER_THOUSAND` are a thousand times the quotient."""
+PER_THOUSAND: Final = ("gpm_views_minor", "gpm_viewers_minor")
 
 MODELS: Final = ("last_touch", "linear")
 ATTRIBUTION_WINDOWS: Final = ("click_7d_view_1d",)
@@ -58,6 +80,12 @@ DEFINITIONS: Final = {
     "gmv_placed_minor": "sum of amount_minor of placed lines",
     "gmv_paid_minor": "sum of amount_minor of paid lines",
     "refunds_minor": "sum of refunded amounts, by the time of the refund",
+    "new_customer_gmv_minor": "sum of amount_minor of paid lines of the user's first order with that merchant",
+    "new_customer_orders": "distinct orders that are the user's first with a merchant, in the minute of their first line",
+    "repurchase_gmv_minor": "sum of amount_minor of paid lines of a later order, within 30 days of the one before",
+    "repurchase_orders": "distinct later orders within 30 days of the one before, in the minute of their first line",
+    "new_product_gmv_minor": "sum of amount_minor of lines paid within 30 days of the item's launch",
+    "premium_gmv_minor": "sum of amount_minor of paid lines of premium items",
     "refunds_by_order_time_minor": "sum of refunded amounts, by the time the line was paid",
     "net_gmv_minor": "gmv_paid_minor - refunds_minor",
 }

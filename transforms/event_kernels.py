@@ -27,6 +27,7 @@ STATUS_NAMES: Final = ("placed", "paid", "cancelled", "refunded")
 COUNTS: Final = len(EVENT_TIME_COUNTS)
 (
     _VIEWS, _ENTRIES, _IMPRESSIONS, _CLICKS, _FOLLOWS, _DWELL, _, _, _, _UNITS, _GMV_PLACED, _GMV_PAID, _REFUNDS,
+    _, _, _, _, _NEW_PRODUCT_GMV, _PREMIUM_GMV,
 ) = range(COUNTS)  # fmt: skip
 
 _MINUTE_SALT: Final = np.uint64(0x9E3779B97F4A7C15)
