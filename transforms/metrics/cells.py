@@ -13,7 +13,7 @@ published, except totals; the published value stays in Redis.
 [('minute', 3660000, 1), ('hour', 3600000, 6), ('day', 0, 6), ('total', -1, 6), ('minute', 3720000, 5)]
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -36,6 +36,7 @@ from transforms.state.index import HashIndex
 from transforms.state.texts import Texts
 
 _FLUSH_ROWS: Final = 50_000
+_MOST_GROUPS: Final = 128
 _EVICT_SHARE: Final = 0.5
 _EVICT_LEAST: Final = 10_000
 _EVICT_GROWTH: Final = 1.125
@@ -55,8 +56,14 @@ class Published(NamedTuple):
 class CellTable:
     """All cells of one family in one shard."""
 
-    def __init__(self, family: str, width: int, timezone: str, horizon_ms: int) -> None:
-        self.family, self._width, self._horizon_ms = family, width, horizon_ms
+    def __init__(
+        self, family: str, width: int, timezone: str, horizon_ms: int, longer_ms: Mapping[int, int] | None = None
+    ) -> None:
+        """`longer_ms` says of which groups cells may change for longer than `horizon_ms` after their window."""
+        self.family, self._width = family, width
+        self._horizons_ms = np.full(_MOST_GROUPS, horizon_ms, np.int64)
+        for group, horizon in (longer_ms or {}).items():
+            self._horizons_ms[group] = horizon
         self._day_starts = DayStarts(timezone)
         self._series_index, self._cell_index = HashIndex(), HashIndex()
         self._series = Columns(group=np.int8)
@@ -154,8 +161,8 @@ class CellTable:
         """Drop clean cells whose window can no longer change, once they are half of what is held; yield them first."""
         if len(self._cells) < max(_EVICT_LEAST, self._look_from):
             return
-        _, kinds, starts = self._unpack(slice(None))
-        closed_before = (watermark_ms - self._horizon_ms) // MINUTE_MS
+        series, kinds, starts = self._unpack(slice(None))
+        closed_before = (watermark_ms - self._horizons_ms[self._series["group"][series]]) // MINUTE_MS
         closed = (ends_by(kinds, starts) <= closed_before) & (self._cells["dirty"] == 0)
         if closed.sum() >= _EVICT_SHARE * len(closed):
             yield from self._as_stored(np.flatnonzero(closed).astype(np.int32), version)

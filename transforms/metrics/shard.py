@@ -1,7 +1,9 @@
 """One shard of figures in the pipeline: partial sums in, absolute cells to the publisher."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
+
+import pyarrow as pa
 
 from schemas.keys import (
     BEGIN,
@@ -23,13 +25,18 @@ from schemas.metrics import (
     SCOPES,
     TOUCH_COUNTS,
 )
+from transforms.event_view import MINUTE_MS
+from transforms.metrics.broadcasts import Broadcasts
 from transforms.metrics.cells import CellTable, Published
+from transforms.metrics.partials import HIDDEN
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
 from transforms.publish import Outlet, PublisherFactory, Strays
 from transforms.shards import Output
 
 _FIELDS_A_WRITE: Final = 1000
+_MOVED: Final = ("base", "fact_channel")
+"""Scopes whose sums of a minute may move when a live event comes."""
 
 
 class CellShard:
@@ -44,9 +51,14 @@ class CellShard:
         namespace: str,
         pace: Callable[[], Pace],
     ) -> None:
-        long_ms = 2 * order_horizon_ms + lateness_ms
+        # Live events move what lies up to this far back, by event time and by order time.
+        moved_ms = 2 * lateness_ms + MINUTE_MS
+        long_ms = max(2 * order_horizon_ms + lateness_ms, moved_ms)
+        self._broadcasts = Broadcasts(lateness_ms)
         self._tables = {
-            "e": CellTable("e", len(EVENT_TIME_COUNTS), timezone, lateness_ms),
+            "e": CellTable(
+                "e", len(EVENT_TIME_COUNTS), timezone, lateness_ms, {SCOPES.index(name): moved_ms for name in _MOVED}
+            ),
             "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
@@ -60,13 +72,24 @@ class CellShard:
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Merge one piece's partial sums."""
         watermark = self._low.observe(piece)
-        for batch in piece.batches:
+        facts, *sums = piece.batches
+        for batch in self._told(facts, sums):
             self._tables[batch.schema.names[-1]].merge(batch)
-            self._absorbed += batch.num_rows
+        self._absorbed += sum(batch.num_rows for batch in piece.batches)
+        if watermark > BEFORE_ALL_MS:
+            self._broadcasts.forget(watermark)
         if not self._muted and self._pace.is_due(piece.urgent > LATER):
             self.publish(watermark)
             self._pace.written()
         yield from ()
+
+    def _told(self, facts: pa.RecordBatch, sums: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield sums that belong to cells, with those that the facts of sessions decide."""
+        for batch in sums:
+            if batch.schema.names[-1] == HIDDEN:
+                yield from self._broadcasts.absorb(facts, batch)
+            else:
+                yield batch
 
     def publish(self, watermark: int) -> None:
         """Write every changed cell, then archive and drop those that can no longer change.
@@ -103,8 +126,8 @@ class CellShard:
         self.publish(self._watermark_ms)
 
     def strays(self) -> Strays:
-        """Return the cells of credit and of refunds by order time, all of them: what comes later moves both."""
-        return Strays(("a", "m:o"), lambda _key, _field: True, self._absorbed)
+        """Return the cells that what comes later moves: of credit, of refunds by order time, and what sessions decide."""
+        return Strays(("a", "m:o", *(f"m:e:{scope}" for scope in _MOVED)), lambda _key, _field: True, self._absorbed)
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher
@@ -134,12 +157,16 @@ class CellShard:
         """Return everything held, for a snapshot."""
         tables = {family: table.state() for family, table in self._tables.items()}
         windows = sorted(self._windows)
-        return {"tables": tables, "low": self._low, "absorbed": self._absorbed, "windows": windows}
+        return {
+            "tables": tables, "broadcasts": self._broadcasts.state(), "low": self._low,
+            "absorbed": self._absorbed, "windows": windows,
+        }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; every cell held is published again."""
         for family, table in self._tables.items():
             table.load(state["tables"][family])
+        self._broadcasts.load(state["broadcasts"])
         self._low, self._absorbed = state["low"], state["absorbed"]
         self._windows = set(state["windows"])
 
