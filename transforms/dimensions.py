@@ -105,14 +105,18 @@ class DimensionRows:
         self.merchant_hashes = _with_head(
             0, hash_text(self.items.column("merchant_id"), seed=MERCHANT_SEED), np.uint64
         )
-        launched = views.numbers(self.items.column("launched_at").cast(pa.int64()).fill_null(NEVER_MS), np.int64)
+        launched = views.numbers(
+            self.items.column("launched_at").cast(pa.int64()).fill_null(NEVER_MS), np.int64
+        )
         self.launched_ms = _with_head(NEVER_MS, launched, np.int64)
         self.premium = _with_head(False, views.flags(self.items.column("is_premium")), np.bool_)
         self.fact_codes = self._facts()
 
     def _places_of_merchants(self, merchants: Dimension) -> Places:
         """Return where each item's merchant stands: an item without a row is unknown there too."""
-        return _with_head(NONE, merchants.places(hash_text(self.items.column("merchant_id"))), np.int32, UNKNOWN)
+        return _with_head(
+            NONE, merchants.places(hash_text(self.items.column("merchant_id"))), np.int32, UNKNOWN
+        )
 
     def _facts(self) -> Codes:
         """Return the fact channel of each place of creators, by its number in `FACT_CHANNELS`."""

@@ -75,7 +75,9 @@ def _rows(draw: st.DrawFn) -> list[Row]:
         if kind == "live":
             said = {"campaign_id": [None, "g"], "base_id": [None, "b2", "b3"], "live_status": ["started"]}
             row = {name: row[name] for name in ("event_id", "event_type", "event_time", "session_id")}
-            row |= {"creator_id": "k1", "room_id": "r1"} | {name: draw(st.sampled_from(of)) for name, of in said.items()}
+            row |= {"creator_id": "k1", "room_id": "r1"} | {
+                name: draw(st.sampled_from(of)) for name, of in said.items()
+            }
         if kind == "follow":
             row["item_id"] = None
         rows.append(row)
@@ -115,9 +117,7 @@ class Chain:
 
     def _open(self) -> None:
         published, pace = self.published, self._pace
-        self.dedup = DedupShard(
-            0, BOUNDS.dedup_horizon_ms, Routes(1, True, DIMENSIONS), self._count
-        )
+        self.dedup = DedupShard(0, BOUNDS.dedup_horizon_ms, Routes(1, True, DIMENSIONS), self._count)
         self.orders = OrderShard(0, 1, 30 * DAY, HOUR, published, "is", pace)
         self.credits = AttributionShard(0, 1, AttributionWindow(), 30 * DAY, HOUR, published, "is", pace)
         self.cells = CellShard("Asia/Shanghai", HOUR, 30 * DAY, published, "is", pace)

@@ -41,7 +41,12 @@ class Broadcasts:
         self._lateness_ms, self._sweep = lateness_ms, Sweep(MINUTE_MS)
         self._facts, self._names, self._index = SessionFacts(lateness_ms), Names(), HashIndex()
         self._cells = Columns(
-            session=np.uint64, minute=np.int64, own_base=np.int32, own_fact=np.int32, base=np.int32, fact=np.int32
+            session=np.uint64,
+            minute=np.int64,
+            own_base=np.int32,
+            own_fact=np.int32,
+            base=np.int32,
+            fact=np.int32,
         )
         self._sums = np.zeros((0, len(EVENT_TIME_COUNTS)), np.int64)
 
@@ -65,7 +70,10 @@ class Broadcasts:
 
     def _cells_of(self, hidden: pa.RecordBatch) -> npt.NDArray[np.int32]:
         """Return the cell of each row, a new one where there was none."""
-        sessions, minutes = views.numbers(hidden["session"], np.uint64), views.numbers(hidden["minute"], np.int64)
+        sessions, minutes = (
+            views.numbers(hidden["session"], np.uint64),
+            views.numbers(hidden["minute"], np.int64),
+        )
         keys = sessions + minutes.astype(np.uint64) * _WEIGHTS[0]
         keys ^= hash_text(hidden["base"]) * _WEIGHTS[1] + hash_text(hidden["fact"]) * _WEIGHTS[2]
         known = len(self._index)
@@ -83,7 +91,13 @@ class Broadcasts:
         own_fact = self._names.codes(hidden["fact"])
         base, fact = self._facts.resolved(self._names, session, minute, own_base, own_fact)
         self._cells.extend(
-            hidden.num_rows, session=session, minute=minute, own_base=own_base, own_fact=own_fact, base=base, fact=fact
+            hidden.num_rows,
+            session=session,
+            minute=minute,
+            own_base=own_base,
+            own_fact=own_fact,
+            base=base,
+            fact=fact,
         )
         known, width = len(self._cells) - hidden.num_rows, self._sums.shape[1]
         if len(self._sums) < len(self._cells):
@@ -126,14 +140,16 @@ class Broadcasts:
         self._sums, self._index = self._sums[kept], HashIndex()
         self._index.rows_of(keys)
 
+    def _parts(self) -> dict[str, Any]:
+        return {"facts": self._facts, "names": self._names, "index": self._index, "cells": self._cells}
+
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        parts = {"facts": self._facts, "names": self._names, "index": self._index, "cells": self._cells}
-        return {name: part.state() for name, part in parts.items()} | {"sums": self._sums[: len(self)]}
+        parts = {name: part.state() for name, part in self._parts().items()}
+        return parts | {"sums": self._sums[: len(self)]}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        parts = {"facts": self._facts, "names": self._names, "index": self._index, "cells": self._cells}
-        for name, part in parts.items():
+        for name, part in self._parts().items():
             part.load(state[name])
         self._sums = np.array(state["sums"]).reshape(-1, self._sums.shape[1])

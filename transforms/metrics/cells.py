@@ -57,7 +57,12 @@ class CellTable:
     """All cells of one family in one shard."""
 
     def __init__(
-        self, family: str, width: int, timezone: str, horizon_ms: int, longer_ms: Mapping[int, int] | None = None
+        self,
+        family: str,
+        width: int,
+        timezone: str,
+        horizon_ms: int,
+        longer_ms: Mapping[int, int] | None = None,
     ) -> None:
         """`longer_ms` says of which groups cells may change for longer than `horizon_ms` after their window."""
         self.family, self._width = family, width

@@ -197,13 +197,17 @@ class _Sums:
         if _BASE not in dimensions.scopes:
             of_base = pa.nulls(len(of_base), pa.string())
         return hidden_batch(
-            sessions[first][inside], of_base, _FACT_NAMES.take(pa.array(fact[inside])), minute[inside], adds[inside]
+            sessions[first][inside],
+            of_base,
+            _FACT_NAMES.take(pa.array(fact[inside])),
+            minute[inside],
+            adds[inside],
         )
 
     def _add_settled(
         self, scope: str, names: pa.StringArray, codes: Array, outside: Array, held: tuple[Any, ...]
     ) -> None:
-        minute, adds, first, numbers = held
+        minute, adds, _, numbers = held
         again = np.full(len(outside), -1, np.int32)
         code, again_minute, again_adds, again[outside] = kernels.sum_again(
             minute[outside], adds[outside], codes[outside]

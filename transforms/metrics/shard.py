@@ -57,7 +57,11 @@ class CellShard:
         self._broadcasts = Broadcasts(lateness_ms)
         self._tables = {
             "e": CellTable(
-                "e", len(EVENT_TIME_COUNTS), timezone, lateness_ms, {SCOPES.index(name): moved_ms for name in _MOVED}
+                "e",
+                len(EVENT_TIME_COUNTS),
+                timezone,
+                lateness_ms,
+                {SCOPES.index(name): moved_ms for name in _MOVED},
             ),
             "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
@@ -127,7 +131,9 @@ class CellShard:
 
     def strays(self) -> Strays:
         """Return the cells that what comes later moves: of credit, of refunds by order time, and what sessions decide."""
-        return Strays(("a", "m:o", *(f"m:e:{scope}" for scope in _MOVED)), lambda _key, _field: True, self._absorbed)
+        return Strays(
+            ("a", "m:o", *(f"m:e:{scope}" for scope in _MOVED)), lambda _key, _field: True, self._absorbed
+        )
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher

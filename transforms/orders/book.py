@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from schemas.metrics import EVENT_TIME_COUNTS, NO_ID, ORDER_TIME_COUNTS, SCOPES
 from transforms.metrics.partials import PLATFORM_ID, partials_batch
-from transforms.orders import kernels
 from transforms.metrics.session_facts import UNPUBLISHED, SessionFacts, movable_after
+from transforms.orders import kernels
 from transforms.pacing import Sweep
 from transforms.state import spill
 from transforms.state.columns import Columns
@@ -123,9 +123,11 @@ class OrderBook:
             elif f"scope_{name}" in names:
                 codes[:, scope] = self._names.codes(events[f"scope_{name}"].fill_null(NO_ID))
         own = codes[:, _BASE].copy(), codes[:, _FACT].copy()
-        sessions, minutes = events["session"].to_numpy(), events["event_time_ms"].to_numpy() // kernels.MINUTE_MS
-        codes[:, _BASE], codes[:, _FACT] = self._facts.resolved(
-            self._names, sessions, minutes, *own)
+        sessions, minutes = (
+            events["session"].to_numpy(),
+            events["event_time_ms"].to_numpy() // kernels.MINUTE_MS,
+        )
+        codes[:, _BASE], codes[:, _FACT] = self._facts.resolved(self._names, sessions, minutes, *own)
         return codes, *own
 
     def _learn(self, facts: pa.RecordBatch | None) -> list[Array]:
@@ -160,8 +162,7 @@ class OrderBook:
         rows = rows[(line["payments"][rows] > 0) & np.isin(line["session"][rows], changed)]
         minutes = line["pay_time"][rows] // kernels.MINUTE_MS
         resolved = self._facts.resolved(
-            self._names, 
-            line["session"][rows], minutes, line["own_base"][rows], line["own_fact"][rows]
+            self._names, line["session"][rows], minutes, line["own_base"][rows], line["own_fact"][rows]
         )
         for scope, codes in zip((_BASE, _FACT), resolved, strict=True):
             before, refunded = self._line_codes[rows, scope], line["refunded"][rows]

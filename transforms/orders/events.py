@@ -52,7 +52,9 @@ def _derived(events: EventView, rows: Rows, dimensions: DimensionRows) -> dict[s
     items = dimensions.items.places(events.hashes("item_id")[rows])
     creators = dimensions.creators.places(events.hashes("creator_id")[rows])
     facts = np.where(
-        events.hashes("campaign_id")[rows] != 0, FACT_CHANNELS.index("campaign"), dimensions.fact_codes[creators]
+        events.hashes("campaign_id")[rows] != 0,
+        FACT_CHANNELS.index("campaign"),
+        dimensions.fact_codes[creators],
     )
     found = {"fact_channel": _FACT_NAMES.take(pa.array(facts))}
     for dimension, at in ((dimensions.items, items), (dimensions.creators, creators)):

@@ -131,7 +131,20 @@ def _book_refund(codes, time, amount, out, used):
 @njit(cache=True, nogil=True)
 def pay_line(lines, line_codes, last_refund, line, amount, time, event, codes, places, horizon, out, used):
     """Add a payment; the line's pay event is the earliest, ties by the event's hash."""
-    paid, refunded, payments, pay_time, pay_event, users, rooms, merchants, sessions, own_bases, own_facts, stray = lines
+    (
+        paid,
+        refunded,
+        payments,
+        pay_time,
+        pay_event,
+        users,
+        rooms,
+        merchants,
+        sessions,
+        own_bases,
+        own_facts,
+        stray,
+    ) = lines
     if payments[line] == 0 and time - last_refund[line] > horizon:
         stray[line] += refunded[line]
         refunded[line] = 0

@@ -28,15 +28,18 @@ _MAYBE = st.none() | _ID
     st.lists(st.none() | _ID | st.just("absent"), min_size=1),
 )
 def test_a_look_up_is_a_left_join(
-    items: list[tuple[str, str | None, str | None]], merchants: list[tuple[str, str | None]], wanted: list[str | None]
+    items: list[tuple[str, str | None, str | None]],
+    merchants: list[tuple[str, str | None]],
+    wanted: list[str | None],
 ) -> None:
     tables = {
-        "items": pa.Table.from_pylist(
-            [dict(zip(("item_id", "merchant_id", "brand_id"), row, strict=True)) for row in items], schema=DIMENSIONS["items"]
-        ),
-        "merchants": pa.Table.from_pylist(
-            [dict(zip(("merchant_id", "region"), row, strict=True)) for row in merchants], schema=DIMENSIONS["merchants"]
-        ),
+        name: pa.Table.from_pylist(
+            [dict(zip(columns, row, strict=True)) for row in rows], schema=DIMENSIONS[name]
+        )
+        for name, columns, rows in (
+            ("items", ("item_id", "merchant_id", "brand_id"), items),
+            ("merchants", ("merchant_id", "region"), merchants),
+        )
     }
     asked = pa.table({"place": range(len(wanted)), "item_id": pa.array(wanted, pa.string())})
     with duckdb.connect() as store:
@@ -51,14 +54,18 @@ def test_a_look_up_is_a_left_join(
             FROM asked AS a LEFT JOIN items AS i USING (item_id) LEFT JOIN merchants AS m ON m.merchant_id = i.merchant_id
             ORDER BY place
         """).fetchall()
-    rows = DimensionRows(tables)
-    places = rows.items.places(hash_text(asked["item_id"].combine_chunks()))
-    told = zip(*(rows.items.scopes[scope].names_at(places).to_pylist() for scope in ("brand", "region")), strict=True)
+    found = DimensionRows(tables).items
+    places = found.places(hash_text(asked["item_id"].combine_chunks()))
+    told = zip(
+        *(found.scopes[scope].names_at(places).to_pylist() for scope in ("brand", "region")), strict=True
+    )
     assert list(told) == joined
 
 
 def test_ids_in_text_files_stay_as_they_stand(tmp_path: Path) -> None:
-    (tmp_path / "items.csv").write_text("item_id,merchant_id,is_premium\n007,NA,true\n008,,\n", encoding="utf-8")
+    (tmp_path / "items.csv").write_text(
+        "item_id,merchant_id,is_premium\n007,NA,true\n008,,\n", encoding="utf-8"
+    )
     table = read_dimension(tmp_path, "items")
     assert table is not None
     assert table.select(["item_id", "merchant_id", "is_premium"]).to_pylist() == [

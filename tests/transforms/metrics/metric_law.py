@@ -148,7 +148,9 @@ def partials_by_cell(sums: Partials) -> dict[Cell, dict[str, int]]:
         told[cell].update(dict(zip(EVENT_TIME_COUNTS, adds, strict=True)))
     for row in sums.hidden.to_pylist():
         for scope, name in (("base", row["base"]), ("fact_channel", row["fact"])):
-            told[SCOPES.index(scope), name, row["minute"]].update(dict(zip(EVENT_TIME_COUNTS, row["b"], strict=True)))
+            told[SCOPES.index(scope), name, row["minute"]].update(
+                dict(zip(EVENT_TIME_COUNTS, row["b"], strict=True))
+            )
     return {cell: {name: number for name, number in adds.items() if number} for cell, adds in told.items()}
 
 
@@ -157,7 +159,9 @@ _OPTIONAL = {
     "coupon_id": ["c1", "c2"], "ad_plan_id": ["p1"], "campaign_id": ["g1"], "item_id": ["i1", "i2", "r1"],
     "user_id": ["u1", "u2"], "holdout": [True, False], "dwell_ms": [0, 5, 2**40], "schema_version": [1],
 }  # fmt: skip
-_TIMES = st.integers(0, 400_000) | st.integers(30 * DAY - 2, 30 * DAY + 60_002) | st.integers(0, 400 * 86_400_000)
+_TIMES = (
+    st.integers(0, 400_000) | st.integers(30 * DAY - 2, 30 * DAY + 60_002) | st.integers(0, 400 * 86_400_000)
+)
 """Close together, so that minutes are shared, or far apart, so that cells are thinly spread."""
 
 

@@ -34,7 +34,10 @@ def _rows(draw: st.DrawFn) -> list[Row]:
             "creator_id": draw(st.sampled_from([None, "k1", "店", "x"])),
         }  # fmt: skip
         if kind == "live":
-            row |= {"campaign_id": draw(st.sampled_from([None, "g"])), "base_id": draw(st.sampled_from([None, "b8", "b9"]))}
+            row |= {
+                "campaign_id": draw(st.sampled_from([None, "g"])),
+                "base_id": draw(st.sampled_from([None, "b8", "b9"])),
+            }
         rows.append(row)
     return rows
 
@@ -53,7 +56,9 @@ def _decided(rows: list[Row]) -> Counter[tuple[str, str, int]]:
 
 def _said(rows: list[Row], event: Row, field: str) -> str | None:
     lives = [row for row in rows if row["event_type"] == "live" and row.get(field) is not None]
-    told = [row for row in lives if row["session_id"] is not None and row["session_id"] == event["session_id"]]
+    told = [
+        row for row in lives if row["session_id"] is not None and row["session_id"] == event["session_id"]
+    ]
     first = min(told, key=lambda row: (row["event_time"], row["event_id"]), default=None)
     if first is None or event["event_time"] // MINUTE < (first["event_time"] - HOUR) // MINUTE:
         return None
@@ -102,7 +107,12 @@ def test_whatever_the_order_of_arrival_each_view_is_where_its_session_says(
 def test_only_what_may_still_move_is_remembered() -> None:
     told = Told()
     rows = [
-        {"event_id": f"e{n}", "event_type": "view", "session_id": f"s{n}", "event_time": T0 + n % 180 * MINUTE}
+        {
+            "event_id": f"e{n}",
+            "event_type": "view",
+            "session_id": f"s{n}",
+            "event_time": T0 + n % 180 * MINUTE,
+        }
         for n in range(3000)
     ]
     told.take(rows)
@@ -110,7 +120,13 @@ def test_only_what_may_still_move_is_remembered() -> None:
     told.book.forget(T0 + 180 * MINUTE)
     oldest = (T0 + 180 * MINUTE - 2 * HOUR) // MINUTE - 1
     assert len(told.book) == sum(row["event_time"] // MINUTE >= oldest for row in rows)
-    late = {"event_id": "l", "event_type": "live", "session_id": "s179", "event_time": T0 + 120 * MINUTE, "base_id": "b8"}
+    late = {
+        "event_id": "l",
+        "event_type": "live",
+        "session_id": "s179",
+        "event_time": T0 + 120 * MINUTE,
+        "base_id": "b8",
+    }
     told.take([late])
     assert told.views["base", "b8", T0 // MINUTE + 179] == 1
     assert +told.views == _decided([*rows, late])

@@ -4,7 +4,17 @@ from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_law import DIMENSIONS, Row, cells_of, counts_of, batch_of, events, partials_by_cell, sums_of, touches_of_channel
+from metric_law import (
+    DIMENSIONS,
+    Row,
+    batch_of,
+    cells_of,
+    counts_of,
+    events,
+    partials_by_cell,
+    sums_of,
+    touches_of_channel,
+)
 
 from schemas.dimensions import DIMENSIONS as SCHEMAS
 from schemas.metrics import SCOPES, published_scopes
@@ -36,7 +46,9 @@ def test_touches_are_counted_by_the_channel_that_paid_for_them(rows: list[Row]) 
 def test_every_scope_sums_to_the_platform(rows: list[Row]) -> None:
     """Nothing is lost to a missing id: what has none is counted under `none`."""
     sums: dict[int, Counter[tuple[int, str]]] = {number: Counter() for number in range(len(SCOPES))}
-    for (scope, _, minute), counts in partials_by_cell(event_partials(EventView(batch_of(rows)), DIMENSIONS)).items():
+    for (scope, _, minute), counts in partials_by_cell(
+        event_partials(EventView(batch_of(rows)), DIMENSIONS)
+    ).items():
         for name, number in counts.items():
             sums[scope][minute, name] += number
     assert all(of_scope == sums[0] for of_scope in sums.values())
@@ -47,7 +59,8 @@ def test_every_scope_sums_to_the_platform(rows: list[Row]) -> None:
 def test_each_event_is_told_its_row_in_every_scope(rows: list[Row]) -> None:
     """Those that count somewhere have a row everywhere, the others one of their session if they show a user."""
     sums = event_partials(EventView(batch_of(rows)), DIMENSIONS, want_cells=True)
-    assert sums.cells is not None and sums.cells.shape == (len(SCOPES), len(rows))
+    assert sums.cells is not None
+    assert sums.cells.shape == (len(SCOPES), len(rows))
     told = list(zip(*(sums.visible[name].to_pylist() for name in ("group", "id", "minute")), strict=True))
     hidden = sums.hidden.to_pylist()
     for event, row in enumerate(rows):
@@ -60,7 +73,10 @@ def test_each_event_is_told_its_row_in_every_scope(rows: list[Row]) -> None:
                 assert told[place] == (scope, name, minute)
             else:
                 found = hidden[place - len(told)]
-                assert (found[{"base": "base", "fact_channel": "fact"}[SCOPES[scope]]], found["minute"]) == (name, minute)
+                assert (found[{"base": "base", "fact_channel": "fact"}[SCOPES[scope]]], found["minute"]) == (
+                    name,
+                    minute,
+                )
                 assert found["session"] == hash_strings([row["session_id"]])[0]
     cells = partials_by_cell(sums)
     assert {cell: counts for cell, counts in cells.items() if counts} == sums_of(rows)

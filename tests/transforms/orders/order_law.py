@@ -64,11 +64,17 @@ class OrderEvent(NamedTuple):
             "fact_channel": self._fact(told, missing),
         }
         unpublished = ("service_provider", "region")
-        return {number: ids.get(scope) or "none" for number, scope in enumerate(SCOPES) if scope not in unpublished}
+        return {
+            number: ids.get(scope) or "none"
+            for number, scope in enumerate(SCOPES)
+            if scope not in unpublished
+        }
 
     def _said(self, told: "Iterable[Live]", field: str) -> str | None:
         """What the session's earliest live event that says it says, if it holds by now."""
-        said = [live for live in told if live.session_id == self.session_id and getattr(live, field) is not None]
+        said = [
+            live for live in told if live.session_id == self.session_id and getattr(live, field) is not None
+        ]
         first = min(said, key=lambda live: (live.time_ms, live.event_id), default=None)
         if first is None or self.time_ms // MINUTE_MS < (first.time_ms - LATENESS_MS) // MINUTE_MS:
             return None
@@ -95,7 +101,9 @@ ITEMS = {"i1": {"category_id": "tea"}, "i2": {"category_id": "ink"}, "i": {"cate
 CREATORS = {"k": {"kind": "merchant", "base_id": "b0"}}
 DIMENSIONS = DimensionRows(
     {
-        "items": pa.Table.from_pylist([{"item_id": i} | row for i, row in ITEMS.items()], schema=SCHEMAS["items"]),
+        "items": pa.Table.from_pylist(
+            [{"item_id": i} | row for i, row in ITEMS.items()], schema=SCHEMAS["items"]
+        ),
         "creators": pa.Table.from_pylist(
             [{"creator_id": c} | row for c, row in CREATORS.items()], schema=SCHEMAS["creators"]
         ),

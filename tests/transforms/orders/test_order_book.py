@@ -81,11 +81,15 @@ def test_a_book_restored_in_the_middle_goes_on_the_same(
 @st.composite
 def _told(draw: st.DrawFn) -> list[OrderEvent | Live]:
     """Order events and live events of two sessions, an hour and more around where what is said begins to hold."""
-    times = st.integers(-3, 3).map(lambda n: T0 + n * 40_000) | st.integers(-3, 3).map(lambda n: T0 + HOUR + n * 40_000)
+    times = st.integers(-3, 3).map(lambda n: T0 + n * 40_000) | st.integers(-3, 3).map(
+        lambda n: T0 + HOUR + n * 40_000
+    )
     optional, sessions = st.sampled_from, st.sampled_from(["s1", "s2"])
     found: list[OrderEvent | Live] = [
         event._replace(
-            time_ms=draw(times), session_id=draw(sessions | st.none()), creator_id=draw(optional([None, "k", "x"]))
+            time_ms=draw(times),
+            session_id=draw(sessions | st.none()),
+            creator_id=draw(optional([None, "k", "x"])),
         )
         for event in draw(_events(_MINUTES))
     ]
