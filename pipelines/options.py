@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from transforms.attribution.book import AttributionWindow
 from transforms.intake import TimeBounds
+from transforms.item_ids import ItemIds
 from transforms.publish import PublisherFactory
 
 DAY_MS = 86_400_000
@@ -20,6 +21,7 @@ class LiveRoomOptions:
     order_horizon_ms: int = 30 * DAY_MS
     window: AttributionWindow = field(default_factory=AttributionWindow)
     merchants: dict[str, str] = field(default_factory=dict)
+    items: ItemIds = field(default_factory=ItemIds)
     shards: int = 1
     recommender: bool = True
     publish_every_s: float = 1.0

@@ -29,18 +29,20 @@ def cluster_options(
 ) -> "LiveRoomOptions":
     """Return the pipeline's options where Beam state keeps state."""
     from pipelines.options import LiveRoomOptions
-    from transforms.io.dimensions import merchants_of_items
+    from transforms.io.dimensions import ids_of_all_items, merchants_of_items
     from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
     soon = not bounded or bool(request.speed)
+    dims = dimension_folder(request.sources, request.dims)
     return LiveRoomOptions(
         with_sink(RedisPublishers(redis_url, settings.namespace), settings.sink),
         namespace=settings.namespace,
         timezone=settings.timezone,
         bounds=time_bounds(settings),
         order_horizon_ms=settings.order_horizon_ms,
-        merchants=merchants_of_items(dimension_folder(request.sources, request.dims)),
+        merchants=merchants_of_items(dims),
+        items=ids_of_all_items(dims),
         shards=shards,
         recommender=request.recommender,
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,

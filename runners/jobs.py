@@ -262,18 +262,20 @@ def _description(job: _Job) -> dict[str, str]:
 def _compose(job: _Job, pipeline: Any) -> None:
     from pipelines.live_room import build_live_room
     from pipelines.options import LiveRoomOptions
-    from transforms.io.dimensions import merchants_of_items
+    from transforms.io.dimensions import ids_of_all_items, merchants_of_items
     from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
     live = any(opener.is_live for opener in job.openers)
+    dims = dimension_folder(job.request.sources, job.request.dims)
     options = LiveRoomOptions(
         with_sink(RedisPublishers(job.redis.url, job.settings.namespace, job.id), job.settings.sink),
         namespace=job.settings.namespace,
         timezone=job.settings.timezone,
         bounds=_bounds(job.settings),
         order_horizon_ms=job.settings.order_horizon_ms,
-        merchants=merchants_of_items(dimension_folder(job.request.sources, job.request.dims)),
+        merchants=merchants_of_items(dims),
+        items=ids_of_all_items(dims),
         recommender=job.request.recommender,
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,

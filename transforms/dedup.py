@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
 from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
+from transforms.customers.payments import payments_of
 from transforms.event_view import EventView
 from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
+from transforms.item_ids import ItemIds
 from transforms.metrics.partials import event_partials, touch_partials
 from transforms.orders.events import order_events
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
@@ -54,6 +56,7 @@ class Routes:
     shards: int = 1
     recommender: bool = True
     merchants: Mapping[str, str] = field(default_factory=dict)
+    items: ItemIds = field(default_factory=ItemIds)
 
 
 class DedupShard:
@@ -120,10 +123,12 @@ class DedupShard:
 
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
-        merchants, view = self._routes.merchants, EventView(events)
-        touches = touches_of(view, merchants)
-        batches = [order_events(view, merchants), touches, event_partials(view), touch_partials(touches)]
-        keys = ["order_id", "user", None, None]
+        routes, view = self._routes, EventView(events)
+        orders = order_events(view, routes.merchants)
+        touches = touches_of(view, routes.merchants, routes.items.categories)
+        payments = payments_of(orders, view, routes.items)
+        batches = [orders, touches, payments, event_partials(view), touch_partials(touches)]
+        keys = ["order_id", "user", "user", None, None]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))

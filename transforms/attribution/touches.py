@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from schemas.keys import US
 from schemas.metrics import CHANNELS, NO_ID
 from transforms import event_kernels as kernels
 from transforms.event_view import EventView, Rows
+from transforms.item_ids import Column, ids_of_items
 from transforms.state.hashing import Hashes, hash_text
 
 CHANNEL_COLUMNS: Final = {"coupon": "coupon_id", "ad_plan": "ad_plan_id", "campaign": "campaign_id"} | {
@@ -30,11 +32,13 @@ _ITEM_SALT: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SESSION_WEIGHT: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-def touches_of(events: EventView, merchants: Mapping[str, str]) -> pa.RecordBatch:
+def touches_of(
+    events: EventView, merchants: Mapping[str, str], categories: Column = MappingProxyType({})
+) -> pa.RecordBatch:
     """Return the views and clicks of known users as touches; ghost exposures are none.
 
     `merchants` maps an item to its merchant; an item it lacks is its own merchant, since only the same item
-    is then known to be of the same one.
+    is then known to be of the same one. `categories` maps it to its category, for the funnel.
     """
     rows = np.flatnonzero(_is_touch(events))
     columns = {
@@ -44,6 +48,7 @@ def touches_of(events: EventView, merchants: Mapping[str, str]) -> pa.RecordBatc
         "place": pa.array(places(events.hashes("room_id")[rows], events.hashes("session_id")[rows])),
         "merchant": pa.array(merchant_hashes(events, rows, merchants)),
         "channel": channels(events, rows),
+        "category": ids_of_items(events, rows, categories),
         "click": pa.array((events.kinds[rows] == kernels.CLICK).view(np.uint8)),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))

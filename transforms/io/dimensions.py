@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from schemas.dimensions import DIMENSIONS
 from schemas.errors import SourceError
+from transforms.item_ids import ItemIds
 
 _READERS: Final = {
     ".parquet": pq.read_table,
@@ -47,6 +48,19 @@ def _conform(table: pa.Table, name: str, path: Path) -> pa.Table:
                 f"{path} has a column {field.name} that is no {field.type}: {error}."
             ) from error
     return pa.table(columns)
+
+
+def ids_of_all_items(folder: Path | None) -> ItemIds:
+    """Return the merchant and the category of every item that has a row."""
+    items = read_dimension(folder, "items") if folder else None
+    if items is None:
+        return ItemIds()
+    rows = items.filter(items["item_id"].is_valid())
+    names = rows["item_id"].to_pylist()
+    merchants, categories = (
+        dict(zip(names, rows[column].to_pylist(), strict=True)) for column in ("merchant_id", "category_id")
+    )
+    return ItemIds(merchants, categories)
 
 
 def merchants_of_items(folder: Path | None) -> dict[str, str]:

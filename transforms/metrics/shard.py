@@ -8,6 +8,7 @@ from schemas.keys import (
     END,
     Version,
     attribution_key,
+    funnel_key,
     metric_key,
     pack_version,
     snapshot_key,
@@ -24,6 +25,7 @@ from schemas.metrics import (
     TOUCH_COUNTS,
 )
 from transforms.metrics.cells import CellTable, Published
+from transforms.metrics.funnel import FunnelTable
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
 from transforms.publish import Outlet, PublisherFactory, Strays
@@ -45,11 +47,12 @@ class CellShard:
         pace: Callable[[], Pace],
     ) -> None:
         long_ms = 2 * order_horizon_ms + lateness_ms
-        self._tables = {
+        self._tables: dict[str, CellTable | FunnelTable] = {
             "e": CellTable("e", len(EVENT_TIME_COUNTS), timezone, lateness_ms),
             "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
+            "f": FunnelTable(timezone, lateness_ms),
         }
         self._namespace = namespace
         self._low = LowWatermark()
@@ -103,8 +106,8 @@ class CellShard:
         self.publish(self._watermark_ms)
 
     def strays(self) -> Strays:
-        """Return the cells of credit and of refunds by order time, all of them: what comes later moves both."""
-        return Strays(("a", "m:o"), lambda _key, _field: True, self._absorbed)
+        """Return the cells of credit, of refunds by order time and of the funnel: what comes later moves all of them."""
+        return Strays(("a", "m:o", "f"), lambda _key, _field: True, self._absorbed)
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher
@@ -122,6 +125,8 @@ class CellShard:
             return attribution_key(
                 self._namespace, MODELS[change.group], ATTRIBUTION_WINDOWS[0], window, start_ms
             )
+        if family == "f":
+            return funnel_key(self._namespace, start_ms)
         if family == "t":
             return touch_key(self._namespace, window, start_ms)
         return metric_key(self._namespace, family, SCOPES[change.group], window, start_ms)

@@ -134,3 +134,15 @@ class HashIndex:
         self._used = 0
         self._allocate(_SMALLEST)
         self.rows_of(state["keys"])
+
+
+def first_rows(numbers: npt.NDArray[np.int32], known: int) -> npt.NDArray[np.int64]:
+    """Return where each number from `known` on first stands, in their order; each must stand somewhere.
+
+    >>> first_rows(np.array([0, 3, 2, 3]), known=2).tolist()
+    [2, 1]
+    """
+    if not len(numbers) or numbers.max() < known:
+        return np.zeros(0, np.int64)
+    held, first = np.unique(numbers, return_index=True)
+    return first[held >= known]
