@@ -2,9 +2,9 @@
 
 The first order of a user with a merchant is a new customer's; a later one at most 30 days after the one
 before it is a repurchase. A late payment may come before all others, so the payments that it could still move are
-held; of earlier ones there is only the time of the last. A payment costs about a microsecond, and is held in
-40 bytes and 4 for each scope until the order horizon and the allowed lateness have passed; a user and
-merchant cost 26 bytes for ever.
+held; of earlier ones there is only the time of the last. A payment costs about a microsecond for each scope, and is
+held in 33 bytes and 4 for each scope until the order horizon and the allowed lateness have passed, its order in 25
+and its id; a user and merchant cost 25 bytes for ever.
 """
 
 from typing import Any, Final
@@ -91,7 +91,7 @@ class CustomerBook:
         orders = self._orders.rows_of(kernels.paired(users, hash_text(order_ids)))
         more = len(self._orders) - known
         self._order.extend(more, head=np.full(more, -1))
-        self._order_ids.extend(order_ids.take(pa.array(first_rows(orders, known))))
+        self._order_ids.extend(order_ids.take(pa.array(first_rows(orders, known, len(self._orders)))))
         self._codes = _with_rows(self._codes, first + count)
         self._codes[first : first + count] = self._codes_of(payments)
         self._record.extend(

@@ -85,7 +85,7 @@ class JourneyBook:
         numbers = self._categories.codes(named.dictionary)[named.indices.to_numpy()]
         hashes = hash_text(named.dictionary)[named.indices.to_numpy()]
         rows = self._index.rows_of(paired(events["user"].to_numpy(), hashes))
-        new = first_rows(rows, known)
+        new = first_rows(rows, known, len(self._index))
         never = dict.fromkeys(FUNNEL_STAGES, np.full(len(new), kernels.NEVER_MS))
         self._journey.extend(len(new), **never, category=numbers[new])
         return rows

@@ -80,7 +80,7 @@ class FunnelTable:
     def _days_of(self, series: Array, starts: Array) -> npt.NDArray[np.int32]:
         keys, known = (series.astype(np.int64) << START_BITS) | starts, len(self._day)
         rows = self._day_index.rows_of(mix_keys(keys))
-        new = first_rows(rows, known)
+        new = first_rows(rows, known, len(self._day_index))
         self._day.extend(len(new), key=keys[new])
         return rows
 

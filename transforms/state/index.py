@@ -136,13 +136,16 @@ class HashIndex:
         self.rows_of(state["keys"])
 
 
-def first_rows(numbers: npt.NDArray[np.int32], known: int) -> npt.NDArray[np.int64]:
-    """Return where each number from `known` on first stands, in their order; each must stand somewhere.
+@njit(cache=True, nogil=True)
+def first_rows(numbers, known, count):
+    """Return where each number from `known` up to `count` first stands; they were given in order of arrival.
 
-    >>> first_rows(np.array([0, 3, 2, 3]), known=2).tolist()
-    [2, 1]
+    >>> first_rows(np.array([0, 2, 3, 2], np.int32), 2, 4).tolist()
+    [1, 2]
     """
-    if not len(numbers) or numbers.max() < known:
-        return np.zeros(0, np.int64)
-    held, first = np.unique(numbers, return_index=True)
-    return first[held >= known]
+    out, found = np.empty(count - known, np.int64), 0
+    for i in range(len(numbers)):
+        if numbers[i] == known + found:
+            out[found] = i
+            found += 1
+    return out
