@@ -14,7 +14,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{m:o:SCOPE:WINDOW:START}` | hash | id → cell of `ORDER_TIME_COUNTS` |
 | `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS` |
 | `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS` |
-| `NS:{f:START}` | hash | category US from US to → users who moved that day; of all (`-1`), also twice their median time |
+| `NS:{f:START}` | hash | category US from US to → cell of moves: users, and of all days (`-1`) twice their median time |
 | `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |
 | `NS:{c:BUCKET}` | hash | order_id US item_id → credit record |
 | `NS:{x:BUCKET}` | hash | kind US order_id US item_id → [amount_minor, event_time_ms]; amount 0: settled |

@@ -3,7 +3,7 @@
 A user knows a category from the first view on, is interested from the first click, has ordered with the
 first paid order and repurchased with the second; nobody moves back. Only the four moments matter, and each can
 only become earlier, so late events need no horizon: what an event changes are the moves that are others with it.
-A touch costs about 0.1 µs; a user and category cost 69 bytes for ever.
+A touch costs 0.1 µs, the first of a user in a category 0.4 µs; a user and category cost 69 bytes for ever.
 
 >>> book = JourneyBook()
 >>> touches = pa.record_batch({
