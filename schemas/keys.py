@@ -14,6 +14,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{m:o:SCOPE:WINDOW:START}` | hash | id → cell of `ORDER_TIME_COUNTS` |
 | `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS` |
 | `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS` |
+| `NS:{f:START}` | hash | category US from US to → cell of moves: users, and of all days (`-1`) twice their median time |
 | `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |
 | `NS:{c:BUCKET}` | hash | order_id US item_id → credit record |
 | `NS:{x:BUCKET}` | hash | kind US order_id US item_id → [amount_minor, event_time_ms]; amount 0: settled |
@@ -181,6 +182,20 @@ def attribution_key(namespace: str, model: str, attribution_window: str, window:
 def touch_key(namespace: str, window: str, start_ms: int) -> str:
     """Key of all channels' touch counts in one window."""
     return f"{namespace}:{{t:{window}:{start_ms}}}"
+
+
+def funnel_key(namespace: str, start_ms: int) -> str:
+    """Key of the moves between all categories' stages on the day that begins then, -1: of all."""
+    return f"{namespace}:{{f:{start_ms}}}"
+
+
+def funnel_field(category: str, step: tuple[str | None, str]) -> str:
+    """Field of one category's move from a stage (None: the first of all) to another.
+
+    >>> funnel_field("tea", (None, "known")).split(US)
+    ['tea', '', 'known']
+    """
+    return US.join((category, step[0] or "", step[1]))
 
 
 def window_index_key(namespace: str, window: str) -> str:

@@ -34,6 +34,9 @@ NO_ID: Final = "none"
 UNKNOWN_ID: Final = "unknown"
 """The id under which events are counted whose id the dimension lacks."""
 
+UNKNOWN_ID: Final = "unknown"
+"""The id under which events are counted whose id has no row in its dimension."""
+
 EVENT_TIME_COUNTS: Final = (
     "views", "room_entries", "impressions", "clicks", "follows", "dwell_ms",
     "orders_placed", "orders_paid", "orders_cancelled", "units_paid",
@@ -73,6 +76,14 @@ RATIOS: Final = {
 }
 """Dividend and divisor; those of `PER_THOUSAND` are a thousand times the quotient."""
 PER_THOUSAND: Final = ("gpm_views_minor", "gpm_viewers_minor")
+
+FUNNEL_STAGES: Final = ("known", "interested", "ordered", "repurchased")
+"""How far a user has come in a category: viewed, clicked, paid an order, paid another."""
+FUNNEL_STEPS: Final = (
+    (None, "known"), (None, "interested"), (None, "ordered"),
+    ("known", "interested"), ("known", "ordered"), ("interested", "ordered"), ("ordered", "repurchased"),
+)  # fmt: skip
+"""Every move there is from one stage to another, which may leave stages out; None: the first of all."""
 
 MODELS: Final = ("last_touch", "linear")
 ATTRIBUTION_WINDOWS: Final = ("click_7d_view_1d",)

@@ -37,6 +37,13 @@ EXPORTS: Final = {
     "leaderboards": pa.schema(
         [("scope", _TEXT), ("metric", _TEXT), *_WINDOW, ("rank", pa.int32()), ("id", _TEXT), ("value", _COUNT)]
     ),
+    "funnel_stages": pa.schema([("category", _TEXT), ("stage", _TEXT), ("users", _COUNT)]),
+    "funnel_moves": pa.schema(
+        [("category", _TEXT), ("day", TIMESTAMP), ("from_stage", _TEXT), ("to_stage", _TEXT), ("users", _COUNT)]
+    ),
+    "funnel_times": pa.schema(
+        [("category", _TEXT), ("from_stage", _TEXT), ("to_stage", _TEXT), ("median_ms", pa.float64())]
+    ),
     "reconciliation": pa.schema(
         [("kind", _TEXT), ("order_id", _TEXT), ("item_id", _TEXT), ("amount_minor", _COUNT),
          ("event_time", TIMESTAMP)]

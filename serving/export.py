@@ -18,6 +18,7 @@ from serving.folder import replaced_folder
 from serving.job import read_job
 from serving.tables.attribution import attribution_tables
 from serving.tables.deadletters import dead_letters_table
+from serving.tables.funnel import funnel_tables
 from serving.tables.layers import Span
 from serving.tables.leaderboards import scope_leaderboards
 from serving.tables.metrics import scope_metrics
@@ -97,6 +98,7 @@ def _tables(store: Store) -> Iterator[tuple[str, pa.Table]]:
     spans = [Span(window, start) for window in WINDOWS for start in starts(store, window)]
     yield from _scope_tables(store, spans)
     yield from _named("attribution", attribution_tables(store, spans))
+    yield from funnel_tables(store, spans)
     yield "credits", credits_table(store)
     yield "reconciliation", reconciliation_table(store)
     yield "deadletters", dead_letters_table(store)

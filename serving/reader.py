@@ -9,6 +9,7 @@ from serving.access import Store
 from serving.attribution import AttributionRow, read_attribution
 from serving.credits import LineCredits, read_credits
 from serving.deadletters import DeadLetter, read_dead_letters, read_reasons
+from serving.funnel import Funnel, read_funnel
 from serving.job import JobState, read_job
 from serving.leaderboards import Leaderboard, read_leaderboard
 from serving.metrics import MetricsRow, read_metrics
@@ -62,6 +63,10 @@ class Reader:
     ) -> Leaderboard:
         """Return the leading ids of a scope in the window that holds `at_ms`, by default the newest."""
         return read_leaderboard(self.store, scope, metric, window=window, at_ms=at_ms, k=k)
+
+    def funnel(self, category: str, *, from_ms: int | None = None, to_ms: int | None = None) -> Funnel:
+        """Return how far users have come in a category, and the moves of the days of [from_ms, to_ms)."""
+        return read_funnel(self.store, category, from_ms=from_ms, to_ms=to_ms)
 
     def attribution(
         self,

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
 from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
+from transforms.customers.payments import payments_of
 from transforms.event_view import EventView
 from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
 from transforms.io.dimensions import Dimensions
@@ -123,12 +124,12 @@ class DedupShard:
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
         dimensions, view = self._routes.dimensions.rows(), EventView(events)
-        touches, sums = touches_of(view, dimensions), event_partials(view, dimensions)
+        orders, touches = order_events(view, dimensions), touches_of(view, dimensions)
+        payments, sums = payments_of(orders, view, dimensions), event_partials(view, dimensions)
         batches = [
-            order_events(view, dimensions), facts_of(view), touches,
-            sums.visible, sums.hidden, touch_partials(touches),
+            orders, facts_of(view), touches, payments, sums.visible, sums.hidden, touch_partials(touches),
         ]  # fmt: skip
-        keys = ["order_id", TO_ALL, "user", None, None, None]
+        keys = ["order_id", TO_ALL, "user", "user", None, None, None]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))

@@ -49,6 +49,14 @@ class Coded:
         """Return the id at each place."""
         return self.names.take(pa.array(self.codes[places]))
 
+    def encoded_at(self, places: Places) -> pa.DictionaryArray:
+        """Return the id at each place as a dictionary of those that there are, for where few are repeated often."""
+        codes = self.codes[places]
+        used = np.flatnonzero(np.bincount(codes, minlength=len(self.names)))
+        numbers = np.zeros(len(self.names), np.int32)
+        numbers[used] = np.arange(len(used), dtype=np.int32)
+        return pa.DictionaryArray.from_arrays(pa.array(numbers[codes]), self.names.take(pa.array(used)))
+
     @classmethod
     def of(cls, column: pa.StringArray) -> "Coded":
         """Return the ids that a column of rows gives, null as `none`."""

@@ -1,6 +1,7 @@
-"""`interestream metrics SCOPE ID`: the figures of one id, window by window."""
+"""`interestream metrics SCOPE ID`: the figures of one id, window by window; of a category its funnel too."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,9 @@ from runners.cli.looking import reading
 from runners.cli.output import print_json, print_table
 from runners.moments import parse_bounds
 from runners.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.funnel import Funnel
 
 EXAMPLE = "interestream metrics platform all --window day --from 2010-12-01"
 
@@ -25,24 +29,24 @@ def metrics(
     to: options.To = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show every figure of one room, session, creator, item or traffic source."""
+    """Show every figure of one room, session, creator, item or traffic source; of a category also its funnel."""
     from serving.windows import to_text
 
     with reading(settings) as reader:
         job = reader.job()
         from_ms, to_ms = parse_bounds(from_, to, job.timezone)
         rows = reader.metrics(scope, identifier, window=window, from_ms=from_ms, to_ms=to_ms)
+        funnel = reader.funnel(identifier, from_ms=from_ms, to_ms=to_ms) if scope == "category" else None
     if as_json:
-        print_json(
-            {
-                "scope": scope,
-                "id": identifier,
-                "window": window,
-                "currency": job.currency,
-                "as_of": to_text(job.as_of_ms),
-                "rows": [{"window_start": to_text(row.window_start_ms), **row.values} for row in rows],
-            }
-        )
+        told = {
+            "scope": scope,
+            "id": identifier,
+            "window": window,
+            "currency": job.currency,
+            "as_of": to_text(job.as_of_ms),
+            "rows": [{"window_start": to_text(row.window_start_ms), **row.values} for row in rows],
+        }
+        print_json(told | ({"funnel": _plain(funnel)} if funnel else {}))
         return
     shown = [name for name in (rows[0].values if rows else ()) if any(row.values[name] for row in rows)]
     print_table(
@@ -52,3 +56,29 @@ def metrics(
         [[to_text(row.window_start_ms) or "total", *(row.values[name] for name in shown)] for row in rows],
         "no figures",
     )
+    if funnel:
+        _print_funnel(funnel)
+
+
+def _print_funnel(funnel: "Funnel") -> None:
+    """Print how many users are in each stage, and every move with how long it took."""
+    from serving.windows import to_text
+
+    print_table(f"{funnel.category}: users by stage", [*funnel.stages], [[*funnel.stages.values()]], "nobody")
+    moves = [[m.from_stage or "–", m.to_stage, m.users, m.median_ms] for m in funnel.moves]
+    print_table("moves, all days", ["from", "to", "users", "median_ms"], moves, "nobody moved")
+    days = [[to_text(m.day_ms), m.from_stage or "–", m.to_stage, m.users] for m in funnel.days]
+    print_table("moves by day", ["day", "from", "to", "users"], days, "nobody moved")
+
+
+def _plain(funnel: "Funnel") -> dict[str, Any]:
+    """Return a funnel as JSON has it: days as moments, without what does not apply."""
+    from serving.windows import to_text
+
+    moves, days = ([asdict(move) for move in held] for held in (funnel.moves, funnel.days))
+    for move in (*moves, *days):
+        day_ms = move.pop("day_ms")
+        if day_ms is not None:
+            del move["median_ms"]
+            move["day"] = to_text(day_ms)
+    return {"stages": funnel.stages, "moves": moves, "days": days}

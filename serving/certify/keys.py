@@ -13,6 +13,9 @@ KEYS: Final = {
     "attribution": ("model", "attribution_window", "channel", "id", "window", "window_start"),
     "credits": ("order_id", "item_id", "model", "attribution_window", "channel", "id", "touch_event_id"),
     "leaderboards": ("scope", "metric", "window", "window_start", "rank"),
+    "funnel_stages": ("category", "stage"),
+    "funnel_moves": ("category", "day", "from_stage", "to_stage"),
+    "funnel_times": ("category", "from_stage", "to_stage"),
     "reconciliation": ("kind", "order_id", "item_id"),
     "deadletters": ("reason", "raw"),
 }

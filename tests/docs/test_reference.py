@@ -24,6 +24,7 @@ from schemas.metrics import (
     WINDOWS,
 )
 from schemas.outputs import EXPORTS
+from serving.funnel import CELL as FUNNEL_CELL
 
 REFERENCE = ROOT / "docs" / "reference"
 
@@ -124,7 +125,8 @@ def test_cells_are_in_the_stored_order() -> None:
     [cells] = [table for table in tables(REFERENCE / "redis.md") if table[0][0] == "cell"]
     stored = [re.findall(r"`(\w+)`", row[1]) for row in cells[1:]]
     assert stored == [
-        list(names) for names in (EVENT_TIME_COUNTS, ORDER_TIME_COUNTS, ATTRIBUTION_COUNTS, TOUCH_COUNTS)
+        list(names)
+        for names in (EVENT_TIME_COUNTS, ORDER_TIME_COUNTS, ATTRIBUTION_COUNTS, TOUCH_COUNTS, FUNNEL_CELL)
     ]
     said = "the twelfth integer of the array"
     assert said in " ".join(prose(REFERENCE / "redis.md").split())

@@ -21,6 +21,8 @@ from schemas.keys import (
     bucket,
     credit_key,
     dead_letter_key,
+    funnel_field,
+    funnel_key,
     job_key,
     metric_key,
     pack,
@@ -64,6 +66,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             f"coupon{US}c1",
             pack(VERSION, [9, 500_000]),
         )
+        for step, users, twice_ms in (((None, "known"), 5, 0), (("known", "interested"), 2, 3001)):
+            put(funnel_key("is", -1), funnel_field("tea", step), pack(VERSION, [users, twice_ms]))
+            put(funnel_key("is", DAY), funnel_field("tea", step), pack(VERSION, [users]))
         put(touch_key("is", "total", -1), f"coupon{US}c1", pack(VERSION, [4]))
         record = CreditRecord(DAY, 9, 1, [("e1", "coupon", "c1")], {"last_touch": [9], "linear": [9]})
         put(credit_key("is", bucket("o1")), f"o1{US}i1", pack_version(VERSION) + encode(record))
@@ -121,6 +126,22 @@ def test_metrics(answer: Callable[..., Any]) -> None:
         700,
         680,
     )
+
+
+def test_metrics_of_a_category_have_its_funnel(
+    answer: Callable[..., Any], interestream: Interestream, data_dir: Path
+) -> None:
+    funnel = answer("metrics", "category", "tea")["funnel"]
+    assert funnel["stages"] == {"known": 3, "interested": 2, "ordered": 0, "repurchased": 0}
+    assert funnel["moves"] == [
+        {"from_stage": None, "to_stage": "known", "users": 5, "median_ms": None},
+        {"from_stage": "known", "to_stage": "interested", "users": 2, "median_ms": 1500.5},
+    ]
+    assert funnel["days"][1] == {
+        "day": "2010-12-01T00:00:00.000Z", "from_stage": "known", "to_stage": "interested", "users": 2,
+    }  # fmt: skip
+    shown = interestream("metrics", "category", "tea", "--data-dir", data_dir).stdout
+    assert "1,500.50" in shown
 
 
 def test_leaderboard(answer: Callable[..., Any]) -> None:

@@ -12,6 +12,8 @@ from schemas.keys import (
     bucket,
     credit_key,
     dead_letter_key,
+    funnel_field,
+    funnel_key,
     job_key,
     metric_key,
     pack,
@@ -44,6 +46,12 @@ class Writer:
 
     def touches(self, span: tuple[str, int], channel: tuple[str, str], count: int) -> None:
         self._put(touch_key(self.namespace, *span), US.join(channel), pack(VERSION, [count]))
+        self._index(*span)
+
+    def moved(
+        self, span: tuple[str, int], category: str, step: tuple[str | None, str], counts: list[int]
+    ) -> None:
+        self._put(funnel_key(self.namespace, span[1]), funnel_field(category, step), pack(VERSION, counts))
         self._index(*span)
 
     def line(self, order_id: str, item_id: str, record: CreditRecord) -> None:

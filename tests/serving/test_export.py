@@ -62,6 +62,11 @@ def everything(writer: Writer, order: random.Random) -> None:
         lambda: writer.credit("last_touch", ("day", 0), ("coupon", "c"), [200, 1_000_000]),
         lambda: writer.touches(("day", 0), ("coupon", "c"), 3),
         lambda: writer.touches(("day", 0), ("campaign", "z"), 1),
+        *(
+            partial(writer.moved, span, category, ("known", "interested"), counts)
+            for category in IDS
+            for span, counts in ((("total", -1), [3, 15]), (("day", -8 * HOUR), [3]))
+        ),
         lambda: writer.unsettled("orphan_refund", "o1", "i1", 50, 1000),
         lambda: writer.unsettled("over_refund", "o1", "i1", 60, 1000),
     ]

@@ -70,7 +70,7 @@ class CreditBook:
         return len(self._held)
 
     def absorb_touches(self, touches: pa.RecordBatch) -> None:
-        """Add touches: columns event_id, event_time_ms, user, place, merchant, channel, click."""
+        """Add touches: columns event_id, event_time_ms, user, place, merchant, channel, click of `touches_of`."""
         if not touches.num_rows:
             return
         users, clicks = self._users_of(touches["user"].to_numpy()), touches["click"].to_numpy()

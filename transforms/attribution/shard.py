@@ -1,4 +1,4 @@
-"""One shard of users in the pipeline: touches and order lines in, credit to cells and credit records out."""
+"""One shard of users in the pipeline: touches, payments and order lines in, credit and what customers do out."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
@@ -7,6 +7,8 @@ import msgspec
 
 from schemas.keys import BUCKETS, US, Version, bucket, credit_key, pack_version
 from transforms.attribution.book import AttributionWindow, CreditBody, CreditBook
+from transforms.customers.book import CustomerBook
+from transforms.customers.journeys import JourneyBook
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Grouped, Outlet, PublisherFactory
@@ -16,7 +18,10 @@ _ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 
 class AttributionShard:
-    """Credits lines as touches and lines come in; publishes credit records at its pace."""
+    """Credits lines as touches and lines come in, and says who is a new customer and who has come how far.
+
+    Credit records are published at its pace; all else goes to the figures.
+    """
 
     def __init__(
         self,
@@ -31,31 +36,33 @@ class AttributionShard:
     ) -> None:
         self._key, self._shards, self._lateness_ms, self._namespace = key, shards, lateness_ms, namespace
         self._book = CreditBook(window, order_horizon_ms)
+        self._customers, self._journeys = CustomerBook(order_horizon_ms, lateness_ms), JourneyBook()
         self._low = LowWatermark()
         self._outlet, self._pace = Outlet(open_publisher()), pace()
         self._muted, self._absorbed, self._watermark_ms = False, 0, BEFORE_ALL_MS
         self._keys = [credit_key(namespace, number) for number in range(BUCKETS)]
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
-        """Take the lines and touches of one piece; figures ride along."""
+        """Take the lines, facts, touches and payments of one piece; figures ride along."""
         watermark = self._low.observe(piece)
-        lines, facts, touches, *figures = piece.batches
+        lines, facts, touches, payments, *figures = piece.batches
         self._book.absorb_touches(touches)
         self._book.absorb_lines(lines)
         self._absorbed += touches.num_rows + lines.num_rows
         credit = self._book.settle()
+        customers, moves = self._customers.absorb(payments, facts), self._journeys.absorb(touches, payments)
         if watermark > BEFORE_ALL_MS:
             self._forget(watermark)
         if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
             self._publish(watermark)
         # Every shard was told all facts; figures need them once.
-        batches = [facts if self._key == 0 else facts.slice(0, 0), *figures, credit]
+        batches = [facts if self._key == 0 else facts.slice(0, 0), *figures, credit, customers, moves]
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
         yield "figures", (0, Piece(told, tuple(batches), piece.urgent))
 
     def logged(self, piece: Piece) -> Piece:
-        """Return lines, facts and touches: the figures only ride along."""
-        return Piece(piece.progress, piece.batches[:3], piece.urgent)
+        """Return lines, facts, touches and payments: the figures only ride along."""
+        return Piece(piece.progress, piece.batches[:4], piece.urgent)
 
     def _publish(self, watermark: int) -> None:
         publisher, self._watermark_ms = self._outlet.publisher, watermark
@@ -72,6 +79,7 @@ class AttributionShard:
 
     def _forget(self, watermark: int) -> None:
         """Let go of what nothing can change any more; its credit records stay published."""
+        self._customers.forget(watermark - self._lateness_ms)
         gone = self._book.forget(watermark - self._lateness_ms)
         if gone and not self._muted:
             self._records(gone, watermark).keep_in(self._outlet.finals)
@@ -90,11 +98,16 @@ class AttributionShard:
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        return {"book": self._book.state(), "low": self._low, "absorbed": self._absorbed}
+        return {
+            "book": self._book.state(), "customers": self._customers.state(), "journeys": self._journeys.state(),
+            "low": self._low, "absorbed": self._absorbed,
+        }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; its credit records are published again."""
         self._book.load(state["book"])
+        self._customers.load(state["customers"])
+        self._journeys.load(state["journeys"])
         self._low, self._absorbed = state["low"], state["absorbed"]
 
     def mute(self, muted: bool) -> None:

@@ -33,9 +33,10 @@ def touches_of(events: EventView, dimensions: DimensionRows) -> pa.RecordBatch:
     """Return the views and clicks of known users as touches; ghost exposures are none.
 
     An item whose merchant no dimension says is its own merchant, since only the same item is then known to be of
-    the same one.
+    the same one. `category` is that of the scope, for the funnel.
     """
     rows = np.flatnonzero(_is_touch(events))
+    items = dimensions.items.places(events.hashes("item_id")[rows])
     columns = {
         "event_id": events.events["event_id"].take(pa.array(rows)),
         "event_time_ms": pa.array(events.times_ms[rows]),
@@ -43,6 +44,7 @@ def touches_of(events: EventView, dimensions: DimensionRows) -> pa.RecordBatch:
         "place": pa.array(places(events.hashes("room_id")[rows], events.hashes("session_id")[rows])),
         "merchant": pa.array(merchant_hashes(events, rows, dimensions)),
         "channel": channels(events, rows),
+        "category": dimensions.items.scopes["category"].encoded_at(items),
         "click": pa.array((events.kinds[rows] == kernels.CLICK).view(np.uint8)),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))

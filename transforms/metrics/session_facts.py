@@ -32,6 +32,7 @@ FACTS: Final = pa.schema(
 _LIVE: Final = hash_strings(["live"])[0]
 _NEVER: Final = 2**62
 _CAMPAIGN: Final = pa.array(["campaign"])
+_SETTLED_AT_ONCE: Final = 4096
 UNPUBLISHED: Final = -1
 """The code of what has no figures."""
 
@@ -145,3 +146,17 @@ def movable_after(watermark_ms: int, lateness_ms: int) -> int:
     A live event at t is accepted while t >= watermark - lateness, and decides from t - lateness on.
     """
     return (watermark_ms - 2 * lateness_ms) // MINUTE_MS - 1
+
+
+def settled(times_ms: npt.NDArray[np.int64], passed: int, watermark_ms: int, lateness_ms: int) -> int:
+    """Return how many events in order of arrival no live event can move any more; `passed` of them are known to be such.
+
+    Those behind the first that one can move are looked at, so the books that call this look at recent ones only.
+    """
+    oldest_ms = movable_after(watermark_ms, lateness_ms) * MINUTE_MS
+    while passed < len(times_ms):
+        movable = times_ms[passed : passed + _SETTLED_AT_ONCE] >= oldest_ms
+        if movable.any():
+            return passed + int(movable.argmax())
+        passed += len(movable)
+    return passed

@@ -10,6 +10,7 @@ from schemas.keys import (
     END,
     Version,
     attribution_key,
+    funnel_key,
     metric_key,
     pack_version,
     snapshot_key,
@@ -28,6 +29,7 @@ from schemas.metrics import (
 from transforms.event_view import MINUTE_MS
 from transforms.metrics.broadcasts import Broadcasts
 from transforms.metrics.cells import CellTable, Published
+from transforms.metrics.funnel import FunnelTable
 from transforms.metrics.partials import HIDDEN
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
@@ -55,7 +57,7 @@ class CellShard:
         moved_ms = 2 * lateness_ms + MINUTE_MS
         long_ms = max(2 * order_horizon_ms + lateness_ms, moved_ms)
         self._broadcasts = Broadcasts(lateness_ms)
-        self._tables = {
+        self._tables: dict[str, CellTable | FunnelTable] = {
             "e": CellTable(
                 "e",
                 len(EVENT_TIME_COUNTS),
@@ -66,6 +68,7 @@ class CellShard:
             "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
+            "f": FunnelTable(timezone, lateness_ms),
         }
         self._namespace = namespace
         self._low = LowWatermark()
@@ -130,10 +133,9 @@ class CellShard:
         self.publish(self._watermark_ms)
 
     def strays(self) -> Strays:
-        """Return the cells that what comes later moves: of credit, of refunds by order time, and what sessions decide."""
-        return Strays(
-            ("a", "m:o", *(f"m:e:{scope}" for scope in _MOVED)), lambda _key, _field: True, self._absorbed
-        )
+        """Return the cells that what comes later moves: credit, refunds by order time, the funnel, what sessions decide."""
+        moved = ("a", "m:o", "f", *(f"m:e:{scope}" for scope in _MOVED))
+        return Strays(moved, lambda _key, _field: True, self._absorbed)
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher
@@ -151,6 +153,8 @@ class CellShard:
             return attribution_key(
                 self._namespace, MODELS[change.group], ATTRIBUTION_WINDOWS[0], window, start_ms
             )
+        if family == "f":
+            return funnel_key(self._namespace, start_ms)
         if family == "t":
             return touch_key(self._namespace, window, start_ms)
         return metric_key(self._namespace, family, SCOPES[change.group], window, start_ms)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from schemas.metrics import EVENT_TIME_COUNTS, NO_ID, ORDER_TIME_COUNTS, SCOPES
 from transforms.metrics.partials import PLATFORM_ID, partials_batch
-from transforms.metrics.session_facts import UNPUBLISHED, SessionFacts, movable_after
+from transforms.metrics.session_facts import UNPUBLISHED, SessionFacts, settled
 from transforms.orders import kernels
 from transforms.pacing import Sweep
 from transforms.state import spill
@@ -58,7 +58,6 @@ _BASE: Final = SCOPES.index("base")
 _FACT: Final = SCOPES.index("fact_channel")
 _FORGET_SHARE: Final = 0.25
 _SWEEPS_A_HORIZON: Final = 32
-_SETTLED_AT_ONCE: Final = 4096
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int32]
@@ -265,7 +264,9 @@ class OrderBook:
 
         `watermark_ms` is less the allowed lateness: nothing older can still be accepted.
         """
-        self._settle(watermark_ms + self._lateness_ms)
+        self._settled = settled(
+            self._record["time"], self._settled, watermark_ms + self._lateness_ms, self._lateness_ms
+        )
         if not self._sweep.is_due(watermark_ms):
             return
         # What a live event may still move stays, however short the order horizon is.
@@ -277,17 +278,6 @@ class OrderBook:
         kept_lines = np.flatnonzero(~old[self._line["order"]])
         kept_records = np.flatnonzero(~old[self._record["order"]])
         self._keep(kept_orders, kept_lines, kept_records)
-
-    def _settle(self, watermark_ms: int) -> None:
-        """Pass the records that no live event can move any more; those behind the first that one can are looked at."""
-        oldest_ms = movable_after(watermark_ms, self._lateness_ms) * kernels.MINUTE_MS
-        times = self._record["time"]
-        while self._settled < len(times):
-            movable = times[self._settled : self._settled + _SETTLED_AT_ONCE] >= oldest_ms
-            if movable.any():
-                self._settled += int(movable.argmax())
-                return
-            self._settled += len(movable)
 
     def _keep(self, orders: Array, lines: Array, records: Array) -> None:
         order_keys = self._orders.state()["keys"][orders]

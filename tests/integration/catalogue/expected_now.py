@@ -13,11 +13,19 @@ SCOPES_NOW: Final = (
 METRICS_NOW: Final = (
     "views", "room_entries", "impressions", "clicks", "follows", "dwell_ms", "orders_placed", "orders_paid",
     "orders_cancelled", "units_paid", "gmv_placed_minor", "gmv_paid_minor", "refunds_minor", "refunds_by_order_time_minor",
-    "net_gmv_minor", "new_product_gmv_minor", "premium_gmv_minor",
+    "net_gmv_minor", "new_customer_gmv_minor", "new_customer_orders", "repurchase_gmv_minor", "repurchase_orders",
+    "new_product_gmv_minor", "premium_gmv_minor",
 )  # fmt: skip
 BOARD_METRICS_NOW: Final = ("gmv_paid_minor", "net_gmv_minor", "orders_paid", "units_paid", "clicks", "views")
 BOARD_WINDOWS_NOW: Final = ("hour", "day", "total")
-TABLES_NOW: Final = ("metrics", "leaderboards", "reconciliation")
+TABLES_NOW: Final = (
+    "metrics",
+    "leaderboards",
+    "reconciliation",
+    "funnel_stages",
+    "funnel_moves",
+    "funnel_times",
+)
 RECONCILIATION_NOW: Final = ("kind", "order_id", "item_id", "amount_minor")
 """Columns that are compared; `event_time` joins them when it is that of the refunds which are listed."""
 FORGOTTEN_REFUNDS_NOW: Final = False

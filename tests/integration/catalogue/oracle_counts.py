@@ -5,6 +5,7 @@ Readings that the specification leaves open:
 - An order counts once a scope id and status, in the minute of its first event there; beyond the order
   horizon the same id is another order (decision 0006). An order of a new customer counts the same way: once
   a scope id, in the minute of its first line there that is a new customer's; so does one of a repurchase.
+  These orders are those of a user: where two users have one order id, each has an order.
 - A new product's line is paid at its item's `launched_at` or up to 30 days of 24 hours after it, both ends
   included; a payment before the launch is none.
 - A line may be paid in parts: each part is GMV and units of its own time, but the line is one, and paid
@@ -50,6 +51,8 @@ ORDER_COUNTS: Final = {
     "repurchase_orders": "repurchase",
 }
 """Counts of orders, by the events of which the first one counts."""
+OF_USERS: Final = ("new_customer_orders", "repurchase_orders")
+"""Those that tell the orders of users apart."""
 BY_ORDER_TIME: Final = "refunds_by_order_time_minor"
 USERS: Final = {
     "viewers": "seen",
@@ -122,10 +125,11 @@ def _event_addends() -> str:
 
 def _first_events(name: str, which: str, order_horizon_ms: int) -> str:
     orders = scoped(
-        f"(FROM oracle.marked WHERE event_type = 'order' AND {which})", "at_ms, day_ms, order_id, event_id"
+        f"(FROM oracle.marked WHERE event_type = 'order' AND {which})",
+        f"at_ms, day_ms, order_id, {'user_id' if name in OF_USERS else 'NULL'} AS customer, event_id",
     )
     return f"""
         SELECT scope, id, at_ms, day_ms, 1 AS {name} FROM ({orders})
-        WINDOW likes AS (PARTITION BY scope, id, order_id ORDER BY at_ms, event_id)
+        WINDOW likes AS (PARTITION BY scope, id, order_id, customer ORDER BY at_ms, event_id)
         QUALIFY coalesce(at_ms - lag(at_ms) OVER likes > {order_horizon_ms}, true)
     """
