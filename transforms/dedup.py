@@ -17,7 +17,7 @@ from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
 from transforms.event_view import EventView
 from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
-from transforms.metrics.partials import event_partials, touch_partials
+from transforms.metrics.partials import partials_and_users, touch_partials
 from transforms.orders.events import order_events
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Outlet
@@ -122,8 +122,13 @@ class DedupShard:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
         merchants, view = self._routes.merchants, EventView(events)
         touches = touches_of(view, merchants)
-        batches = [order_events(view, merchants), touches, event_partials(view), touch_partials(touches)]
-        keys = ["order_id", "user", None, None]
+        batches = [
+            order_events(view, merchants),
+            touches,
+            *partials_and_users(view),
+            touch_partials(touches),
+        ]
+        keys = ["order_id", "user", None, None, None]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))

@@ -96,14 +96,15 @@ def _slot_of(table, row_id, row_minute, identifier, minute):
 
 
 @njit(cache=True, nogil=True)
-def _number(table, row_id, row_minute, row_first, count, kinds, minutes, identifiers, begin, numbers):
-    """Number the (id, minute) of events from `begin` on while there is room.
+def _number(table, row_id, row_minute, row_first, count, kinds, shown, minutes, identifiers, begin, numbers):
+    """Number the (id, minute) of events that add something or are shown, from `begin` on while there is room.
 
     Returns how many there are, and the event at which the room ended.
     """
     room = len(table) // 2
     for i in range(begin, len(kinds)):
-        if kinds[i] == OTHER or kinds[i] == GHOST or kinds[i] == CANCELLED:
+        idle = kinds[i] == OTHER or kinds[i] == GHOST or kinds[i] == CANCELLED
+        if idle and not shown[i]:
             numbers[i] = _EMPTY
             continue
         slot = _slot_of(table, row_id, row_minute, identifiers[i], minutes[i])
@@ -126,11 +127,12 @@ def _table(size, row_id, row_minute, count):
 
 
 @njit(cache=True, nogil=True)
-def sum_events(kinds, minutes, ids, dwell, quantity, amount):
+def sum_events(kinds, minutes, ids, dwell, quantity, amount, online, users, rows):
     """Sum what every event adds to each of its scopes; `ids` holds the hashes of each scope's ids, one row a scope.
 
     Returns of each (scope, id, minute): scope, minute, sums, and the row of its first event. Those that sum to
-    nothing are left out.
+    nothing are left out, but for the scope `online`, if it is not negative: there every event with a user has one.
+    Unless `rows` is empty it hears of each event and scope which of them the event is in, -1 where in none.
     """
     scopes, most = len(ids), len(kinds)
     row_id, row_minute, row_first = (
@@ -139,14 +141,16 @@ def sum_events(kinds, minutes, ids, dwell, quantity, amount):
         np.empty(most, np.int32),
     )
     numbers = np.empty(most, np.int32)
+    nobody = np.zeros(most, np.bool_)
     out_scope, out_minute, out_first = np.empty(0, np.int8), np.empty(0, np.int64), np.empty(0, np.int32)
     out_adds = np.empty((0, COUNTS), np.int64)
     for scope in range(scopes):
         identifiers, count, done, size = ids[scope], 0, 0, _SMALLEST
+        shown = users != 0 if scope == online else nobody
         while True:
             table = _table(size, row_id, row_minute, count)
             count, done = _number(
-                table, row_id, row_minute, row_first, count, kinds, minutes, identifiers, done, numbers
+                table, row_id, row_minute, row_first, count, kinds, shown, minutes, identifiers, done, numbers
             )
             if done == most:
                 break
@@ -155,7 +159,12 @@ def sum_events(kinds, minutes, ids, dwell, quantity, amount):
         for i in range(most):
             if numbers[i] != _EMPTY:
                 _add(adds, numbers[i], kinds[i], dwell[i], quantity[i], amount[i])
-        kept = _without_zeros(row_minute, row_first, adds)
+        renumbered = _without_zeros(row_minute, row_first, adds, scope == online)
+        kept = renumbered.max() + 1 if count else 0
+        if len(rows):
+            for i in range(most):
+                row = renumbered[numbers[i]] if numbers[i] != _EMPTY else _EMPTY
+                rows[i, scope] = row + len(out_scope) if row != _EMPTY else _EMPTY
         out_scope = np.concatenate((out_scope, np.full(kept, scope, np.int8)))
         out_minute = np.concatenate((out_minute, row_minute[:kept]))
         out_first = np.concatenate((out_first, row_first[:kept]))
@@ -164,15 +173,18 @@ def sum_events(kinds, minutes, ids, dwell, quantity, amount):
 
 
 @njit(cache=True, nogil=True)
-def _without_zeros(row_minute, row_first, adds):
+def _without_zeros(row_minute, row_first, adds, keep_all):
+    """Move rows that add something to the front; returns the new number of each, -1 where it adds nothing."""
+    renumbered = np.full(len(adds), _EMPTY, np.int32)
     kept = 0
     for row in range(len(adds)):
-        if adds[row].any():
+        if keep_all or adds[row].any():
             if kept < row:
                 row_minute[kept], row_first[kept] = row_minute[row], row_first[row]
                 adds[kept] = adds[row]
+            renumbered[row] = kept
             kept += 1
-    return kept
+    return renumbered
 
 
 @njit(cache=True, nogil=True)

@@ -21,12 +21,14 @@ from schemas.metrics import NO_ID, SCOPES
 from transforms import event_kernels as kernels
 from transforms import views
 from transforms.event_view import MINUTE_MS, EventView
+from transforms.metrics.users import ONLINE_SCOPE, users_batch
 
 PLATFORM_ID: Final = "all"
 _ID_COLUMNS: Final = [
     scope if scope == "traffic_source" else f"{scope}_id" for scope in SCOPES if scope != "platform"
 ]
 _PLATFORM: Final = SCOPES.index("platform")
+_NO_SCOPE: Final = -1
 _IDS: Final = (PLATFORM_ID, NO_ID, "")
 """What the text of an id begins with: that of the platform, of none, and of any other, which its column has."""
 
@@ -44,10 +46,24 @@ def partials_batch(
 
 def event_partials(events: EventView) -> pa.RecordBatch:
     """Sum the base counts of every scope that needs no dimension; family `e`."""
+    return _summed(events, _NO_SCOPE, np.empty((0, len(SCOPES)), np.int32))
+
+
+def partials_and_users(events: EventView) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Sum the base counts as `event_partials` does, and say which users were seen in which of the sums.
+
+    A user counts as online in the session and minute of any event, so each such has a row, of zeros if need be.
+    """
+    rows = np.empty((len(events), len(SCOPES)), np.int32)
+    return _summed(events, SCOPES.index(ONLINE_SCOPE), rows), users_batch(events, rows)
+
+
+def _summed(events: EventView, online: int, rows: Array) -> pa.RecordBatch:
     ids = events.hash_rows([None, *_ID_COLUMNS])
     group, minute, adds, first = kernels.sum_events(
         events.kinds, events.times_ms // MINUTE_MS, ids,
         events.numbers("dwell_ms"), events.numbers("quantity", np.int32), events.numbers("amount_minor"),
+        online, events.hashes("user_id"), rows,
     )  # fmt: skip
     column = np.maximum(group - 1, 0)
     has_id = (group != _PLATFORM) & (ids[group, first] != 0)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import numpy as np
+
 from schemas.keys import (
     BEGIN,
     END,
@@ -22,8 +24,12 @@ from schemas.metrics import (
     ORDER_TIME_COUNTS,
     SCOPES,
     TOUCH_COUNTS,
+    UNIQUES,
+    WINDOWS,
 )
+from transforms.metrics.cell_users import CellUsers
 from transforms.metrics.cells import CellTable, Published
+from transforms.metrics.users import FAMILY as USERS
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
 from transforms.publish import Outlet, PublisherFactory, Strays
@@ -46,7 +52,9 @@ class CellShard:
     ) -> None:
         long_ms = 2 * order_horizon_ms + lateness_ms
         self._tables = {
-            "e": CellTable("e", len(EVENT_TIME_COUNTS), timezone, lateness_ms),
+            "e": CellTable(
+                "e", len(EVENT_TIME_COUNTS) + len(UNIQUES), timezone, lateness_ms, users=CellUsers()
+            ),
             "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
@@ -58,11 +66,16 @@ class CellShard:
         self._windows: set[tuple[str, int]] = set()
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
-        """Merge one piece's partial sums."""
+        """Merge one piece's partial sums; a batch of users is of the sums right before it."""
         watermark = self._low.observe(piece)
+        cells_of = np.empty((0, len(WINDOWS)), np.int32)
         for batch in piece.batches:
-            self._tables[batch.schema.names[-1]].merge(batch)
-            self._absorbed += batch.num_rows
+            family = batch.schema.names[-1]
+            if family == USERS:
+                self._tables["e"].add_users(batch, cells_of)
+            else:
+                cells_of = self._tables[family].merge(batch)
+                self._absorbed += batch.num_rows
         if not self._muted and self._pace.is_due(piece.urgent > LATER):
             self.publish(watermark)
             self._pace.written()
