@@ -88,7 +88,7 @@ class CellTable:
             self._cell_index.keys, self._cell_index.rows, len(self._cell_index),
             self._cells.raw("key"), self._cells.raw("dirty"), self._values, self._changed, self._changes,
             hash_text(ids), views.numbers(adds["group"], np.int8), minutes, self._day_starts(minutes),
-            views.vectors(adds[self.family]), cells_of,
+            views.vectors(adds[self.family]), self._users is not None, cells_of,
         )  # fmt: skip
         for held, length in (
             (self._series_index, series), (self._series, series), (self._cell_index, cells), (self._cells, cells)

@@ -38,12 +38,12 @@ def _start(kind, minute, day):
 def merge(
     series_keys, series_rows, series_used, series_group, new_series_at,
     cell_keys, cell_rows, cells_used, cell_key, cell_dirty, values, changed, changed_used,
-    ids, groups, minutes, days, adds, cells_of,
+    ids, groups, minutes, days, adds, has_users, cells_of,
 ):  # fmt: skip
     """Add each addend to its minute, hour, day and total; returns how many series, cells and changed cells there are.
 
     `new_series_at` hears in which row each new series first stood, `cells_of` each addend's four cells; `changed` lists
-    each dirty cell once. Addends that are all 0 only see to it that their minute is there.
+    each dirty cell once. Where cells have users, addends that are all 0 only see to it that their minute is there.
     """
     known = series_used
     for i in range(len(ids)):
@@ -53,7 +53,7 @@ def merge(
         if series_used > before:
             series_group[series] = groups[i]
             new_series_at[series - known] = i
-        idle = not adds[i].any()
+        idle = has_users and not adds[i].any()
         for kind in range(KINDS):
             if idle and kind != MINUTE:
                 cells_of[i, kind] = _EMPTY
