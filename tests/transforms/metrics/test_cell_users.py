@@ -4,6 +4,8 @@ import pickle
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -165,3 +167,63 @@ def test_a_crowd_is_estimated_and_counted_exactly_where_it_is_small() -> None:
     for key, roles in counted.items():
         for role, size in roles.items():
             assert abs(told[key][role] / size - 1) < 0.05
+
+
+_HIDDEN = 4
+_SHOWN = 2
+_MOVE = st.tuples(st.integers(0, _HIDDEN - 1), st.integers(0, _SHOWN - 1))
+_SEEN = st.tuples(st.integers(0, _HIDDEN - 1), st.integers(1, 3), st.integers(1, 12))
+"""A hidden cell, a role, a user."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(_SEEN, _MOVE, st.integers(0, _HIDDEN - 1)), max_size=25),
+    st.integers(0, 1),
+    st.booleans(),
+)
+def test_users_move_with_the_hidden_cells_that_they_were_seen_in(
+    steps: list, first: int, restored: bool
+) -> None:
+    """Each hidden cell belongs to one shown cell at a time; one that settles stays, and its users with it.
+
+    Cells 0 and 1 are shown, the others hidden. A number alone settles a hidden cell, after which it hears nothing.
+    """
+    users, values = CellUsers(), np.zeros((_SHOWN + _HIDDEN, WIDTH), np.int64)
+    users.reserve(_SHOWN + _HIDDEN)
+    home, settled = dict.fromkeys(range(_HIDDEN), first), set[int]()
+    seen: dict[int, set[tuple[int, int]]] = {number: set() for number in range(_HIDDEN)}
+    for step in steps:
+        number = step if isinstance(step, int) else step[0]
+        if number in settled:
+            continue
+        hidden = _SHOWN + number
+        if isinstance(step, int):
+            settled.add(number)
+            users.settle([home[number]], hidden)
+        elif len(step) == 3:
+            seen[number].add(step[1:])
+            for row in (hidden, home[number]):
+                users.add(_shown(*step[1:]), np.full((1, 4), row, np.int32), values)
+        else:
+            before, home[number] = home[number], step[1]
+            users.join(home[number], hidden, values)
+            here = [_SHOWN + n for n in range(_HIDDEN) if home[n] == before and n not in settled]
+            users.rebuild(before, here, values)
+        if restored:
+            state, users = pickle.loads(pickle.dumps(users.state(_SHOWN + _HIDDEN))), CellUsers()
+            users.load(state)
+    users.estimate(np.arange(_SHOWN, dtype=np.int32), values)
+    for shown in range(_SHOWN):
+        members = set().union(*(seen[n] for n in range(_HIDDEN) if home[n] == shown))
+        sizes = [len({user for role, user in members if role == wanted}) for wanted in (1, 2, 3)]
+        assert values[shown, len(EVENT_TIME_COUNTS) :].tolist() == [*sizes, 0]
+
+
+def _shown(role: int, user: int) -> pa.RecordBatch:
+    """Return one user, in the only row of sums of the scope of platforms."""
+    rows = pa.FixedSizeListArray.from_arrays(
+        pa.array([0, *[-1] * (len(SCOPES) - 1)], pa.int32()), len(SCOPES)
+    )
+    columns = [pa.array([user], pa.uint64()), pa.array([role], pa.int8()), rows]
+    return pa.RecordBatch.from_arrays(columns, names=["user", "role", "u"])
