@@ -48,7 +48,7 @@ def _dead_letters(name: str, options: LiveRoomOptions) -> KeepDeadLetters:
 
 
 def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
-    routes = Routes(options.shards, options.recommender, options.merchants)
+    routes = Routes(options.shards, options.recommender, options.dimensions)
     tally = None if options.job else _tally(f"Dedup-{key}", options)
     return DedupShard(key, options.bounds.dedup_horizon_ms, routes, counter(options.job), tally)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from transforms.attribution.book import AttributionWindow
 from transforms.intake import TimeBounds
+from transforms.io.dimensions import Dimensions
 from transforms.publish import PublisherFactory
 
 DAY_MS = 86_400_000
@@ -19,7 +20,7 @@ class LiveRoomOptions:
     bounds: TimeBounds = field(default_factory=TimeBounds)
     order_horizon_ms: int = 30 * DAY_MS
     window: AttributionWindow = field(default_factory=AttributionWindow)
-    merchants: dict[str, str] = field(default_factory=dict)
+    dimensions: Dimensions = field(default_factory=Dimensions)
     shards: int = 1
     recommender: bool = True
     publish_every_s: float = 1.0

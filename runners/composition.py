@@ -29,7 +29,7 @@ def cluster_options(
 ) -> "LiveRoomOptions":
     """Return the pipeline's options where Beam state keeps state."""
     from pipelines.options import LiveRoomOptions
-    from transforms.io.dimensions import merchants_of_items
+    from transforms.io.dimensions import Dimensions
     from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
@@ -40,7 +40,7 @@ def cluster_options(
         timezone=settings.timezone,
         bounds=time_bounds(settings),
         order_horizon_ms=settings.order_horizon_ms,
-        merchants=merchants_of_items(dimension_folder(request.sources, request.dims)),
+        dimensions=Dimensions.of(dimension_folder(request.sources, request.dims)),
         shards=shards,
         recommender=request.recommender,
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,

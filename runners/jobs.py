@@ -262,7 +262,7 @@ def _description(job: _Job) -> dict[str, str]:
 def _compose(job: _Job, pipeline: Any) -> None:
     from pipelines.live_room import build_live_room
     from pipelines.options import LiveRoomOptions
-    from transforms.io.dimensions import merchants_of_items
+    from transforms.io.dimensions import Dimensions
     from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
@@ -273,7 +273,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         timezone=job.settings.timezone,
         bounds=_bounds(job.settings),
         order_horizon_ms=job.settings.order_horizon_ms,
-        merchants=merchants_of_items(dimension_folder(job.request.sources, job.request.dims)),
+        dimensions=Dimensions.of(dimension_folder(job.request.sources, job.request.dims)),
         recommender=job.request.recommender,
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,

@@ -7,11 +7,23 @@ it is part of the Redis layout: append, never reorder.
 380
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-SCOPES: Final = ("platform", "room", "session", "creator", "item", "traffic_source")
-"""Scopes that need no dimension file; `campaign` and those of dimension rows follow their data."""
+SCOPES: Final = (
+    "platform", "room", "session", "creator", "item", "traffic_source", "campaign",
+    "merchant", "brand", "category", "mcn", "base", "service_provider", "region", "fact_channel",
+)  # fmt: skip
+"""Every scope. Stored cells and state know it by its number: append, never reorder."""
+
+DIMENSION_OF_SCOPE: Final = {
+    "merchant": "items", "brand": "items", "category": "items", "mcn": "creators", "base": "creators",
+    "service_provider": "merchants", "region": "merchants",
+}  # fmt: skip
+"""Scopes that are published where that dimension is given; all others always are."""
+
+FACT_CHANNELS: Final = ("campaign", "top_kol", "field", "alliance", "shelf", "unknown")
+"""The ids of `fact_channel`; `unknown` where the creator's kind is."""
 
 WINDOWS: Final = ("minute", "hour", "day", "total")
 TOTAL_START: Final = -1
@@ -19,6 +31,8 @@ TOTAL_START: Final = -1
 
 NO_ID: Final = "none"
 """The id under which events without the scope's field are counted."""
+UNKNOWN_ID: Final = "unknown"
+"""The id under which events are counted whose id the dimension lacks."""
 
 EVENT_TIME_COUNTS: Final = (
     "views", "room_entries", "impressions", "clicks", "follows", "dwell_ms",
@@ -90,6 +104,15 @@ DEFINITIONS: Final = {
     "net_gmv_minor": "gmv_paid_minor - refunds_minor",
 }
 """One line a figure, from metrics.md; help texts and exports read it here."""
+
+
+def published_scopes(given: Collection[str]) -> tuple[str, ...]:
+    """Return the scopes that have figures where these dimensions are given.
+
+    >>> published_scopes({"merchants"})[-3:]
+    ('service_provider', 'region', 'fact_channel')
+    """
+    return tuple(scope for scope in SCOPES if DIMENSION_OF_SCOPE.get(scope) in (None, *given))
 
 
 def derive(counts: Mapping[str, int]) -> dict[str, int]:

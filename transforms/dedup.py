@@ -4,7 +4,7 @@ The first arrival of an id stands; the same id with another body, and events tha
 letters with their bytes. Cost: about 0.2 µs an event; recent ids take 18 bytes in memory, older ones are in files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,12 +17,15 @@ from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
 from transforms.event_view import EventView
 from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
-from transforms.metrics.partials import partials_and_users, touch_partials
+from transforms.io.dimensions import Dimensions
+from transforms.metrics.partials import event_partials, touch_partials
+from transforms.metrics.session_facts import facts_of
+from transforms.metrics.users import users_batch
 from transforms.orders.events import order_events
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Outlet
 from transforms.recommend.interactions import interactions_of
-from transforms.routing import sent
+from transforms.routing import TO_ALL, sent
 from transforms.shards import Output
 from transforms.state.seen import CONFLICT, NEW, TOO_LATE, SeenEvents
 from transforms.tally import Tally
@@ -32,7 +35,7 @@ HOUR_MS: Final = 3_600_000
 _ROUTED_COLUMNS: Final = [
     "event_id", "event_type", "event_time", "room_id", "session_id", "creator_id", "user_id", "traffic_source",
     "coupon_id", "ad_plan_id", "campaign_id", "item_id", "dwell_ms", "holdout", "order_id", "quantity",
-    "amount_minor", "order_status", ID_HASH,
+    "amount_minor", "order_status", "base_id", ID_HASH,
 ]  # fmt: skip
 """What later steps read; the rest need not be copied."""
 _JUDGED_COLUMNS: Final = [ID_HASH, CHECK, "event_time", LATENESS]
@@ -53,7 +56,7 @@ class Routes:
 
     shards: int = 1
     recommender: bool = True
-    merchants: Mapping[str, str] = field(default_factory=dict)
+    dimensions: Dimensions = field(default_factory=Dimensions)
 
 
 class DedupShard:
@@ -120,15 +123,14 @@ class DedupShard:
 
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
-        merchants, view = self._routes.merchants, EventView(events)
-        touches = touches_of(view, merchants)
+        dimensions, view = self._routes.dimensions.rows(), EventView(events)
+        touches = touches_of(view, dimensions)
+        sums = event_partials(view, dimensions, want_cells=True)
         batches = [
-            order_events(view, merchants),
-            touches,
-            *partials_and_users(view),
-            touch_partials(touches),
-        ]
-        keys = ["order_id", "user", None, None, None]
+            order_events(view, dimensions), facts_of(view), touches,
+            sums.visible, sums.hidden, users_batch(view, sums.asked_cells()), touch_partials(touches),
+        ]  # fmt: skip
+        keys = ["order_id", TO_ALL, "user", None, None, None, None]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))

@@ -24,6 +24,10 @@ TYPE_NAMES: Final = ("view", "click", "follow", "order")
 STATUS_NAMES: Final = ("placed", "paid", "cancelled", "refunded")
 """In the order of the kinds from `PLACED` on."""
 
+NEW_PRODUCT: Final = 1
+PREMIUM: Final = 2
+"""Marks of an event, by its item: paid within 30 days of the launch, and of a premium item."""
+
 COUNTS: Final = len(EVENT_TIME_COUNTS)
 (
     _VIEWS, _ENTRIES, _IMPRESSIONS, _CLICKS, _FOLLOWS, _DWELL, _, _, _, _UNITS, _GMV_PLACED, _GMV_PAID, _REFUNDS,
@@ -31,6 +35,7 @@ COUNTS: Final = len(EVENT_TIME_COUNTS)
 ) = range(COUNTS)  # fmt: skip
 
 _MINUTE_SALT: Final = np.uint64(0x9E3779B97F4A7C15)
+_OWN_SALT: Final = np.uint64(0xBF58476D1CE4E5B9)
 _EMPTY: Final = -1
 _SMALLEST: Final = 1024
 
@@ -64,7 +69,7 @@ def kinds_of(types, statuses, items, ghosts, type_names, status_names):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _add(adds, row, kind, dwell, quantity, amount):
+def _add(adds, row, kind, dwell, quantity, amount, marks):
     if kind == ENTRY or kind == IMPRESSION:
         adds[row, _VIEWS] += 1
         adds[row, _ENTRIES if kind == ENTRY else _IMPRESSIONS] += 1
@@ -78,6 +83,10 @@ def _add(adds, row, kind, dwell, quantity, amount):
     elif kind == PAID:
         adds[row, _GMV_PAID] += amount
         adds[row, _UNITS] += quantity
+        if marks & NEW_PRODUCT:
+            adds[row, _NEW_PRODUCT_GMV] += amount
+        if marks & PREMIUM:
+            adds[row, _PREMIUM_GMV] += amount
     elif kind == REFUNDED:
         adds[row, _REFUNDS] += amount
 
@@ -96,17 +105,18 @@ def _slot_of(table, row_id, row_minute, identifier, minute):
 
 
 @njit(cache=True, nogil=True)
-def _number(table, row_id, row_minute, row_first, count, kinds, shown, minutes, identifiers, begin, numbers):
-    """Number the (id, minute) of events that add something or are shown, from `begin` on while there is room.
+def _number(table, row_id, row_minute, row_first, count, kinds, minutes, identifiers, shown, begin, numbers):
+    """Number the (id, minute) of events from `begin` on while there is room.
 
-    Returns how many there are, and the event at which the room ended.
+    Events that count nowhere have a number if they are `shown`; none of them is if that is empty. Returns how many
+    numbers there are, and the event at which the room ended.
     """
     room = len(table) // 2
     for i in range(begin, len(kinds)):
-        idle = kinds[i] == OTHER or kinds[i] == GHOST or kinds[i] == CANCELLED
-        if idle and not shown[i]:
-            numbers[i] = _EMPTY
-            continue
+        if kinds[i] == OTHER or kinds[i] == GHOST or kinds[i] == CANCELLED:
+            if not (len(shown) and shown[i]):
+                numbers[i] = _EMPTY
+                continue
         slot = _slot_of(table, row_id, row_minute, identifiers[i], minutes[i])
         if table[slot] == _EMPTY:
             if count == room:
@@ -127,64 +137,106 @@ def _table(size, row_id, row_minute, count):
 
 
 @njit(cache=True, nogil=True)
-def sum_events(kinds, minutes, ids, dwell, quantity, amount, online, users, rows):
-    """Sum what every event adds to each of its scopes; `ids` holds the hashes of each scope's ids, one row a scope.
+def sum_events(kinds, minutes, identifiers, shown, dwell, quantity, amount, marks, numbers):
+    """Sum what every event adds to one scope, by (id, minute); `identifiers` holds the hash of each event's id.
 
-    Returns of each (scope, id, minute): scope, minute, sums, and the row of its first event. Those that sum to
-    nothing are left out, but for the scope `online`, if it is not negative: there every event with a user has one.
-    Unless `rows` is empty it hears of each event and scope which of them the event is in, -1 where in none.
+    Returns the minute, the sums and the row of the first event of each, and writes each event's number among them
+    into `numbers`, -1 where it has none. Those that sum to nothing are left out unless events are `shown` there.
     """
-    scopes, most = len(ids), len(kinds)
+    most = len(kinds)
     row_id, row_minute, row_first = (
         np.empty(most, np.uint64),
         np.empty(most, np.int64),
         np.empty(most, np.int32),
     )
-    numbers = np.empty(most, np.int32)
-    nobody = np.zeros(most, np.bool_)
-    out_scope, out_minute, out_first = np.empty(0, np.int8), np.empty(0, np.int64), np.empty(0, np.int32)
-    out_adds = np.empty((0, COUNTS), np.int64)
-    for scope in range(scopes):
-        identifiers, count, done, size = ids[scope], 0, 0, _SMALLEST
-        shown = users != 0 if scope == online else nobody
-        while True:
-            table = _table(size, row_id, row_minute, count)
-            count, done = _number(
-                table, row_id, row_minute, row_first, count, kinds, shown, minutes, identifiers, done, numbers
-            )
-            if done == most:
-                break
-            size *= 4
-        adds = np.zeros((count, COUNTS), np.int64)
-        for i in range(most):
-            if numbers[i] != _EMPTY:
-                _add(adds, numbers[i], kinds[i], dwell[i], quantity[i], amount[i])
-        renumbered = _without_zeros(row_minute, row_first, adds, scope == online)
-        kept = renumbered.max() + 1 if count else 0
-        if len(rows):
-            for i in range(most):
-                row = renumbered[numbers[i]] if numbers[i] != _EMPTY else _EMPTY
-                rows[i, scope] = row + len(out_scope) if row != _EMPTY else _EMPTY
-        out_scope = np.concatenate((out_scope, np.full(kept, scope, np.int8)))
-        out_minute = np.concatenate((out_minute, row_minute[:kept]))
-        out_first = np.concatenate((out_first, row_first[:kept]))
-        out_adds = np.concatenate((out_adds, adds[:kept]))
-    return out_scope, out_minute, out_adds, out_first
+    count, done, size = 0, 0, _SMALLEST
+    while True:
+        table = _table(size, row_id, row_minute, count)
+        count, done = _number(
+            table, row_id, row_minute, row_first, count, kinds, minutes, identifiers, shown, done, numbers
+        )
+        if done == most:
+            break
+        size *= 4
+    adds = np.zeros((count, COUNTS), np.int64)
+    for i in range(most):
+        if numbers[i] != _EMPTY:
+            _add(adds, numbers[i], kinds[i], dwell[i], quantity[i], amount[i], marks[i])
+    if not len(shown):
+        count = _without_zeros(row_minute, row_first, adds, numbers)
+    return row_minute[:count].copy(), adds[:count], row_first[:count].copy()
 
 
 @njit(cache=True, nogil=True)
-def _without_zeros(row_minute, row_first, adds, keep_all):
-    """Move rows that add something to the front; returns the new number of each, -1 where it adds nothing."""
-    renumbered = np.full(len(adds), _EMPTY, np.int32)
-    kept = 0
+def _without_zeros(row_minute, row_first, adds, numbers):
+    kept, renumbered = 0, np.empty(len(adds), np.int32)
     for row in range(len(adds)):
-        if keep_all or adds[row].any():
+        renumbered[row] = _EMPTY
+        if adds[row].any():
+            renumbered[row] = kept
             if kept < row:
                 row_minute[kept], row_first[kept] = row_minute[row], row_first[row]
                 adds[kept] = adds[row]
-            renumbered[row] = kept
             kept += 1
-    return renumbered
+    if kept < len(adds):
+        for i in range(len(numbers)):
+            if numbers[i] != _EMPTY:
+                numbers[i] = renumbered[numbers[i]]
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def sum_again(minutes, adds, codes):
+    """Sum rows by (code, minute): from the few rows of one scope those of another that follows from it.
+
+    Returns code, minute and sums of each, in order of first appearance, and the number of each row among them.
+    """
+    size = _SMALLEST
+    while size < 2 * len(codes):
+        size *= 2
+    table = np.full(size, _EMPTY, np.int32)
+    row_code, row_minute = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64)
+    sums, numbers = np.empty((len(codes), COUNTS), np.int64), np.empty(len(codes), np.int32)
+    count = 0
+    for i in range(len(codes)):
+        slot = _slot_of(table, row_code, row_minute, np.uint64(codes[i]), minutes[i])
+        row = table[slot]
+        if row == _EMPTY:
+            row = table[slot] = count
+            row_code[row], row_minute[row] = np.uint64(codes[i]), minutes[i]
+            for k in range(COUNTS):
+                sums[row, k] = adds[i, k]
+            count += 1
+        else:
+            for k in range(COUNTS):
+                sums[row, k] += adds[i, k]
+        numbers[i] = row
+    return row_code[:count].astype(np.int32), row_minute[:count].copy(), sums[:count].copy(), numbers
+
+
+@njit(cache=True, nogil=True)
+def renumber(numbers, again, offset, out):
+    """Number events by the rows of another scope that their rows were summed into."""
+    for i in range(len(numbers)):
+        out[i] = _EMPTY if numbers[i] == _EMPTY or again[numbers[i]] == _EMPTY else again[numbers[i]] + offset
+
+
+@njit(cache=True, nogil=True)
+def shift(numbers, offset):
+    """Let numbers begin at an offset."""
+    for i in range(len(numbers)):
+        if numbers[i] != _EMPTY:
+            numbers[i] += offset
+
+
+@njit(cache=True, nogil=True)
+def together(sessions, creators, campaigns):
+    """Hash what an event's base and fact channel follow from: its session, its creator, and whether it has a campaign."""
+    out = np.empty(len(sessions), np.uint64)
+    for i in range(len(out)):
+        own = creators[i] * _MINUTE_SALT + np.uint64(campaigns[i] != 0)
+        out[i] = sessions[i] ^ (own * _OWN_SALT)
+    return out
 
 
 @njit(cache=True, nogil=True)

@@ -38,7 +38,7 @@ def order(number: int, status: str, name: str) -> Row:
 
 def pieces_of(rows: list[Row]) -> list[tuple[int, Piece]]:
     """One piece an event for each shard, as deduplication sends them; unnumbered, since every call has its own."""
-    dedup = DedupShard(0, 24 * HOUR, Routes(SHARDS, False, {}), lambda *_: None)
+    dedup = DedupShard(0, 24 * HOUR, Routes(SHARDS, False), lambda *_: None)
     cut = [piece for piece in admitted(rows, set(range(len(rows)))) if piece.urgent != FINAL]
     found = [keyed for piece in cut for tag, keyed in carried(dedup.absorb(piece)) if tag == "new"]
     return [(key, replace(piece, progress=piece.progress._replace(sequence=0))) for key, piece in found]

@@ -39,7 +39,7 @@ class AttributionShard:
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Take the lines and touches of one piece; figures ride along."""
         watermark = self._low.observe(piece)
-        lines, touches, *figures = piece.batches
+        lines, facts, touches, *figures = piece.batches
         self._book.absorb_touches(touches)
         self._book.absorb_lines(lines)
         self._absorbed += touches.num_rows + lines.num_rows
@@ -48,13 +48,14 @@ class AttributionShard:
             self._forget(watermark)
         if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
             self._publish(watermark)
-        batches = [*figures, credit]
+        # Every shard was told all facts; figures need them once.
+        batches = [facts if self._key == 0 else facts.slice(0, 0), *figures, credit]
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
         yield "figures", (0, Piece(told, tuple(batches), piece.urgent))
 
     def logged(self, piece: Piece) -> Piece:
-        """Return lines and touches: the figures only ride along."""
-        return Piece(piece.progress, piece.batches[:2], piece.urgent)
+        """Return lines, facts and touches: the figures only ride along."""
+        return Piece(piece.progress, piece.batches[:3], piece.urgent)
 
     def _publish(self, watermark: int) -> None:
         publisher, self._watermark_ms = self._outlet.publisher, watermark

@@ -13,7 +13,7 @@ published, except totals; the published value stays in Redis.
 [('minute', 3660000, 1), ('hour', 3600000, 6), ('day', 0, 6), ('total', -1, 6), ('minute', 3720000, 5)]
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +37,7 @@ from transforms.state.index import HashIndex
 from transforms.state.texts import Texts
 
 _FLUSH_ROWS: Final = 50_000
+_MOST_GROUPS: Final = 128
 _EVICT_SHARE: Final = 0.5
 _EVICT_LEAST: Final = 10_000
 _EVICT_GROWTH: Final = 1.125
@@ -57,11 +58,23 @@ class CellTable:
     """All cells of one family in one shard."""
 
     def __init__(
-        self, family: str, width: int, timezone: str, horizon_ms: int, users: CellUsers | None = None
+        self,
+        family: str,
+        width: int,
+        timezone: str,
+        horizon_ms: int,
+        longer_ms: Mapping[int, int] | None = None,
+        users: CellUsers | None = None,
     ) -> None:
-        """`width` counts all integers of a cell, those that are set by its `users` too."""
+        """`longer_ms` says of which groups cells may change for longer than `horizon_ms` after their window.
+
+        `width` counts all integers of a cell, those that are set by its `users` too.
+        """
         self._users = users
-        self.family, self._width, self._horizon_ms = family, width, horizon_ms
+        self.family, self._width = family, width
+        self._horizons_ms = np.full(_MOST_GROUPS, horizon_ms, np.int64)
+        for group, horizon in (longer_ms or {}).items():
+            self._horizons_ms[group] = horizon
         self._day_starts = DayStarts(timezone)
         self._series_index, self._cell_index = HashIndex(), HashIndex()
         self._series = Columns(group=np.int8)
@@ -97,6 +110,20 @@ class CellTable:
         if series > known:
             self._fields.extend(ids.take(pa.array(new_at[: series - known])))
         return cells_of
+
+    def find(self, sums: pa.RecordBatch) -> Cells:
+        """Return the cells of partial sums as `merge` would, -1 where there is none; merges nothing."""
+        minutes = views.numbers(sums["minute"], np.int64)
+        found: Cells = kernels.find(
+            self._series_index.keys, self._series_index.rows, self._cell_index.keys, self._cell_index.rows,
+            hash_text(sums["id"]), views.numbers(sums["group"], np.int8), minutes, self._day_starts(minutes),
+        )  # fmt: skip
+        return found
+
+    @property
+    def values(self) -> npt.NDArray[np.int64]:
+        """The values of all cells, by row; valid until the next merge."""
+        return self._values
 
     def add_users(self, users: pa.RecordBatch, cells_of: Cells) -> None:
         """Add users to the cells of the sums that were merged last, as `merge` returned them."""
@@ -183,8 +210,8 @@ class CellTable:
         self._freeze(watermark_ms)
         if len(self._cells) < max(_EVICT_LEAST, self._look_from):
             return
-        _, kinds, starts = self._unpack(slice(None))
-        closed_before = (watermark_ms - self._horizon_ms) // MINUTE_MS
+        series, kinds, starts = self._unpack(slice(None))
+        closed_before = (watermark_ms - self._horizons_ms[self._series["group"][series]]) // MINUTE_MS
         closed = (ends_by(kinds, starts) <= closed_before) & (self._cells["dirty"] == 0)
         if closed.sum() >= _EVICT_SHARE * len(closed):
             yield from self._as_stored(np.flatnonzero(closed).astype(np.int32), version)

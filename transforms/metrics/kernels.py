@@ -7,7 +7,7 @@ from numba import njit
 
 from transforms.metrics.windows import DAY, HOUR, MINUTE
 from transforms.state.hashing import mix
-from transforms.state.index import find_or_add, place
+from transforms.state.index import find_one, find_or_add, place
 
 KINDS: Final = 4
 KIND_BITS: Final = 2
@@ -73,6 +73,21 @@ def merge(
             for k in range(adds.shape[1]):
                 values[row, k] += adds[i, k]
     return series_used, cells_used, changed_used
+
+
+@njit(cache=True, nogil=True)
+def find(series_keys, series_rows, cell_keys, cell_rows, ids, groups, minutes, days):
+    """Return of each (id, group, minute) its four cells, -1 where there is none."""
+    out = np.full((len(ids), KINDS), _EMPTY, np.int32)
+    for i in range(len(ids)):
+        series = find_one(series_keys, series_rows, mix(ids[i] + np.uint64(groups[i] + 1)))
+        if series == _EMPTY:
+            continue
+        for kind in range(KINDS):
+            start = _start(kind, minutes[i], days[i])
+            packed = (((np.int64(series) << KIND_BITS) | kind) << START_BITS) | start
+            out[i, kind] = find_one(cell_keys, cell_rows, mix(np.uint64(packed)))
+    return out
 
 
 @njit(cache=True, nogil=True)

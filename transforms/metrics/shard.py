@@ -27,8 +27,11 @@ from schemas.metrics import (
     UNIQUES,
     WINDOWS,
 )
+from transforms.event_view import MINUTE_MS
 from transforms.metrics.cell_users import CellUsers
 from transforms.metrics.cells import CellTable, Published
+from transforms.metrics.partials import HIDDEN
+from transforms.metrics.session_sums import MOVED, SessionSums
 from transforms.metrics.users import FAMILY as USERS
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
@@ -50,15 +53,18 @@ class CellShard:
         namespace: str,
         pace: Callable[[], Pace],
     ) -> None:
-        long_ms = 2 * order_horizon_ms + lateness_ms
+        # Live events move what lies up to this far back, by event time and by order time.
+        moved_ms = 2 * lateness_ms + MINUTE_MS
+        long_ms = max(2 * order_horizon_ms + lateness_ms, moved_ms)
+        users, longer_ms = CellUsers(), {SCOPES.index(name): moved_ms for name in MOVED}
+        width = len(EVENT_TIME_COUNTS) + len(UNIQUES)
         self._tables = {
-            "e": CellTable(
-                "e", len(EVENT_TIME_COUNTS) + len(UNIQUES), timezone, lateness_ms, users=CellUsers()
-            ),
+            "e": CellTable("e", width, timezone, lateness_ms, longer_ms, users),
             "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
         }
+        self._sessions = SessionSums(lateness_ms, self._tables["e"], users)
         self._namespace = namespace
         self._low = LowWatermark()
         self._outlet, self._pace, self._muted, self._absorbed = Outlet(open_publisher()), pace(), False, 0
@@ -66,16 +72,21 @@ class CellShard:
         self._windows: set[tuple[str, int]] = set()
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
-        """Merge one piece's partial sums; a batch of users is of the sums right before it."""
+        """Merge one piece's partial sums; hidden sums and then users follow right behind the sums of their events."""
         watermark = self._low.observe(piece)
+        facts, *sums = piece.batches
         cells_of = np.empty((0, len(WINDOWS)), np.int32)
-        for batch in piece.batches:
+        for batch in sums:
             family = batch.schema.names[-1]
-            if family == USERS:
-                self._tables["e"].add_users(batch, cells_of)
+            if family == HIDDEN:
+                self._sessions.absorb(facts, batch)
+            elif family == USERS:
+                self._sessions.add_users(batch, cells_of)
             else:
                 cells_of = self._tables[family].merge(batch)
-                self._absorbed += batch.num_rows
+        self._absorbed += sum(batch.num_rows for batch in piece.batches)
+        if watermark > BEFORE_ALL_MS:
+            self._sessions.forget(watermark)
         if not self._muted and self._pace.is_due(piece.urgent > LATER):
             self.publish(watermark)
             self._pace.written()
@@ -116,8 +127,10 @@ class CellShard:
         self.publish(self._watermark_ms)
 
     def strays(self) -> Strays:
-        """Return the cells of credit and of refunds by order time, all of them: what comes later moves both."""
-        return Strays(("a", "m:o"), lambda _key, _field: True, self._absorbed)
+        """Return the cells that what comes later moves: of credit, of refunds by order time, and what sessions decide."""
+        return Strays(
+            ("a", "m:o", *(f"m:e:{scope}" for scope in MOVED)), lambda _key, _field: True, self._absorbed
+        )
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher
@@ -147,12 +160,16 @@ class CellShard:
         """Return everything held, for a snapshot."""
         tables = {family: table.state() for family, table in self._tables.items()}
         windows = sorted(self._windows)
-        return {"tables": tables, "low": self._low, "absorbed": self._absorbed, "windows": windows}
+        return {
+            "tables": tables, "broadcasts": self._sessions.state(), "low": self._low,
+            "absorbed": self._absorbed, "windows": windows,
+        }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; every cell held is published again."""
         for family, table in self._tables.items():
             table.load(state["tables"][family])
+        self._sessions.load(state["broadcasts"])
         self._low, self._absorbed = state["low"], state["absorbed"]
         self._windows = set(state["windows"])
 

@@ -56,6 +56,9 @@ def add_users(
                 cell = cells_of[row, MINUTE]
             else:
                 cell = cells_of[row, window]
+            if cell == _NONE:
+                window = KINDS
+                continue
             ref, outcome = add_in_place(arena, registers, refs[cell, kind], user, register, value)
             if outcome == MOVES:
                 ref, is_new = add(space, ref, user)

@@ -5,7 +5,7 @@ It travels right behind those sums, and what takes them in finds the user's cell
 >>> from schemas.events import EVENT_SCHEMA
 >>> rows = [{"event_type": "view", "user_id": "u"}, {"event_type": "live"}, {"event_type": "follow", "user_id": "u"}]
 >>> view = EventView(pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA))
->>> users = users_batch(view, np.array([[0, 1], [-1, -1], [0, 1]], np.int32))
+>>> users = users_batch(view, np.array([[0, -1, 0], [1, -1, 1]], np.int32))
 >>> users["role"].to_pylist(), users["u"].to_pylist()
 ([1, 0], [[0, 1], [0, 1]])
 """
@@ -35,8 +35,9 @@ _ROLES[kinds.CLICK] = CLICKER
 _ROLES[kinds.PAID] = BUYER
 
 
-def users_batch(events: EventView, rows: npt.NDArray[np.int32]) -> pa.RecordBatch:
-    """Return the user's hash, role and rows of sums of every event with a user; `rows` has a row an event."""
+def users_batch(events: EventView, cells: npt.NDArray[np.int32]) -> pa.RecordBatch:
+    """Return the user's hash, role and rows of sums of every event with a user; `cells` has a column an event."""
+    rows = np.ascontiguousarray(cells.T)
     users, roles = events.hashes("user_id"), _ROLES[events.kinds]
     known = users != 0
     if not known.all():

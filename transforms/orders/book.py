@@ -2,9 +2,13 @@
 
 Three things need an order's other events: distinct orders a scope, refunds booked at the time the line was
 paid, and the net amount of a line, which attribution credits. Each event costs about a microsecond for
-each earlier event of the same order; a line keeps about 200 bytes.
+each earlier event of the same order; an event keeps about 90 bytes and a line 300.
+
+Under which base and fact channel an event counts may also be decided by its session's live events, before it or
+after (`SessionFacts`): what was booked then moves.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,12 +18,14 @@ import pyarrow as pa
 
 from schemas.metrics import EVENT_TIME_COUNTS, NO_ID, ORDER_TIME_COUNTS, SCOPES
 from transforms.metrics.partials import PLATFORM_ID, partials_batch
+from transforms.metrics.session_facts import UNPUBLISHED, SessionFacts, movable_after
 from transforms.orders import kernels
 from transforms.pacing import Sweep
 from transforms.state import spill
 from transforms.state.columns import Columns
-from transforms.state.hashing import hash_text
+from transforms.state.hashing import Hashes, hash_text
 from transforms.state.index import HashIndex
+from transforms.state.names import Names
 from transforms.state.texts import Texts
 
 STATUS_CODES: Final = {
@@ -42,12 +48,20 @@ _LINE_STATE: Final = (
     "user",
     "room",
     "merchant",
+    "session",
+    "own_base",
+    "own_fact",
     "stray",
 )
+_RECORD_PLACES: Final = ("order", "session", "own_base", "own_fact")
+_BASE: Final = SCOPES.index("base")
+_FACT: Final = SCOPES.index("fact_channel")
 _FORGET_SHARE: Final = 0.25
 _SWEEPS_A_HORIZON: Final = 32
+_SETTLED_AT_ONCE: Final = 4096
 
 Array = npt.NDArray[Any]
+Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +77,21 @@ class OrderEffects:
 class OrderBook:
     """All order state of one shard."""
 
-    def __init__(self, horizon_ms: int) -> None:
-        self._horizon_ms = horizon_ms
+    def __init__(self, horizon_ms: int, lateness_ms: int) -> None:
+        self._horizon_ms, self._lateness_ms = horizon_ms, lateness_ms
         self._sweep = Sweep(horizon_ms // _SWEEPS_A_HORIZON)
-        self._orders, self._line_index, self._names = HashIndex(), HashIndex(), HashIndex()
-        self._name_texts = Texts()
+        self._orders, self._line_index, self._names = HashIndex(), HashIndex(), Names()
+        self._facts, self._settled = SessionFacts(lateness_ms), 0
         self._order = Columns(head=np.int32, first_line=np.int32, paid_lines=np.int32, seen=np.int64)
-        self._record = Columns(status=np.int8, time=np.int64, next=np.int32)
+        self._record = Columns(
+            status=np.int8, time=np.int64, next=np.int32,
+            order=np.int32, session=np.uint64, own_base=np.int32, own_fact=np.int32,
+        )  # fmt: skip
         self._record_codes = np.zeros((0, len(SCOPES)), np.int32)
         self._line = Columns(
             paid=np.int64, refunded=np.int64, payments=np.int32, pay_time=np.int64, pay_event=np.uint64,
-            user=np.uint64, room=np.uint64, merchant=np.uint64, stray=np.int64,
+            user=np.uint64, room=np.uint64, merchant=np.uint64,
+            session=np.uint64, own_base=np.int32, own_fact=np.int32, stray=np.int64,
             hash=np.uint64, order=np.int32, next=np.int32, first_refund=np.int64, last_refund=np.int64, touched=np.uint8,
         )  # fmt: skip
         self._line_codes = np.zeros((0, len(SCOPES)), np.int32)
@@ -82,9 +100,10 @@ class OrderBook:
     def __len__(self) -> int:
         return len(self._order)
 
-    def absorb(self, events: pa.RecordBatch) -> OrderEffects:
-        """Take order events in order of arrival (columns of `order_columns`)."""
-        emitted = self._absorb(events, self._codes(events))
+    def absorb(self, events: pa.RecordBatch, facts: pa.RecordBatch | None = None) -> OrderEffects:
+        """Take order events in order of arrival (columns of `order_columns`), and live events (`facts_of`)."""
+        moved = self._learn(facts)
+        emitted = np.concatenate([*moved, self._absorb(events, *self._codes(events))])
         touched = np.flatnonzero(self._line["touched"])
         self._line["touched"][touched] = 0
         return OrderEffects(
@@ -94,25 +113,66 @@ class OrderBook:
             self._open_points(touched),
         )
 
-    def _codes(self, events: pa.RecordBatch) -> npt.NDArray[np.int32]:
-        codes = np.empty((events.num_rows, len(SCOPES)), np.int32)
+    def _codes(self, events: pa.RecordBatch) -> tuple[Codes, Codes, Codes]:
+        """Return the codes of each event's ids in every scope, and those of its own base and fact channel."""
+        codes = np.full((events.num_rows, len(SCOPES)), UNPUBLISHED, np.int32)
+        names = set(events.schema.names)
         for scope, name in enumerate(SCOPES):
             if name == "platform":
-                column = pa.array([PLATFORM_ID])
-                codes[:, scope] = self._names_of(column)[0]
-            else:
-                codes[:, scope] = self._names_of(events[f"scope_{name}"].fill_null(NO_ID))
-        return codes
+                codes[:, scope] = self._names.codes(pa.array([PLATFORM_ID]))[0]
+            elif f"scope_{name}" in names:
+                codes[:, scope] = self._names.codes(events[f"scope_{name}"].fill_null(NO_ID))
+        own = codes[:, _BASE].copy(), codes[:, _FACT].copy()
+        sessions, minutes = (
+            events["session"].to_numpy(),
+            events["event_time_ms"].to_numpy() // kernels.MINUTE_MS,
+        )
+        codes[:, _BASE], codes[:, _FACT] = self._facts.resolved(self._names, sessions, minutes, *own)
+        return codes, *own
 
-    def _names_of(self, column: pa.StringArray) -> npt.NDArray[np.int32]:
-        known = len(self._names)
-        rows = self._names.rows_of(hash_text(column))
-        if len(self._names) > known:
-            _, first = np.unique(rows, return_index=True)
-            self._name_texts.extend(column.take(pa.array(first[rows[first] >= known])))
-        return rows
+    def _learn(self, facts: pa.RecordBatch | None) -> list[Array]:
+        """Take live events; return what moves of all that was booked before."""
+        changed = self._facts.learn(facts) if facts is not None else np.zeros(0, np.uint64)
+        if not len(changed):
+            return []
+        record = self._record
+        rows = self._settled + np.flatnonzero(np.isin(record["session"][self._settled :], changed))
+        paid = record["order"][rows[record["status"][rows] == kernels.PAID]]
+        return [*self._move_records(rows), *self._move_lines(np.unique(paid), changed)]
 
-    def _absorb(self, events: pa.RecordBatch, codes: npt.NDArray[np.int32]) -> Array:
+    def _move_records(self, rows: Array) -> Iterator[Array]:
+        record = self._record
+        base, fact = self._facts.resolved(
+            self._names, 
+            record["session"][rows], record["time"][rows] // kernels.MINUTE_MS,
+            record["own_base"][rows], record["own_fact"][rows],
+        )  # fmt: skip
+        records = (*(record.raw(name) for name in ("status", "time", "next")), self._record_codes)
+        for scope, codes in ((_BASE, base), (_FACT, fact)):
+            out = np.empty((4 * max(len(rows), 1), 5), np.int64)
+            used = kernels.move_records(
+                records, self._order["head"], rows, record["order"][rows], scope, codes, self._horizon_ms, out
+            )
+            yield out[:used]
+
+    def _move_lines(self, orders: Array, changed: Hashes) -> Iterator[Array]:
+        """Move refunds booked by order time: the lines' payments are among the orders' records."""
+        line = self._line
+        rows = kernels.lines_of(orders, self._order["first_line"], line["next"])
+        rows = rows[(line["payments"][rows] > 0) & np.isin(line["session"][rows], changed)]
+        minutes = line["pay_time"][rows] // kernels.MINUTE_MS
+        resolved = self._facts.resolved(
+            self._names, line["session"][rows], minutes, line["own_base"][rows], line["own_fact"][rows]
+        )
+        for scope, codes in zip((_BASE, _FACT), resolved, strict=True):
+            before, refunded = self._line_codes[rows, scope], line["refunded"][rows]
+            moved = (before != codes) & (refunded != 0)
+            for code, amount in ((before, -refunded), (codes, refunded)):
+                columns = (scope, code[moved], minutes[moved], kernels.BY_ORDER_TIME, amount[moved])
+                yield np.column_stack(np.broadcast_arrays(*columns)).astype(np.int64)
+            self._line_codes[rows, scope] = codes
+
+    def _absorb(self, events: pa.RecordBatch, codes: Codes, own_base: Codes, own_fact: Codes) -> Array:
         count = events.num_rows
         self._orders.reserve(count)
         self._line_index.reserve(count)
@@ -128,14 +188,14 @@ class OrderBook:
             self._orders.keys, self._orders.rows, len(self._orders),
             order("head"), order("first_line"), order("paid_lines"), order("seen"),
             (*(self._record.raw(name) for name in ("status", "time", "next")), self._record_codes),
-            len(self._record),
+            len(self._record), tuple(self._record.raw(name) for name in _RECORD_PLACES),
             self._line_index.keys, self._line_index.rows, len(self._line_index),
             tuple(line(name) for name in _LINE_STATE), self._line_codes,
             line("hash"), line("order"), line("next"), line("first_refund"), line("last_refund"), line("touched"),
             hash_text(order_ids), _line_hashes(order_ids, item_ids), events["status"].to_numpy(),
             events["event_time_ms"].to_numpy(), events["event_hash"].to_numpy(), events["amount_minor"].to_numpy(),
             events["user"].to_numpy(), events["room"].to_numpy(), events["merchant"].to_numpy(),
-            codes, self._horizon_ms, new_lines, out,
+            events["session"].to_numpy(), own_base, own_fact, codes, self._horizon_ms, new_lines, out,
         )  # fmt: skip
         self._orders.grown_to(orders)
         self._order.grown_to(orders)
@@ -151,12 +211,12 @@ class OrderBook:
         rows = emitted[emitted[:, 3] != kernels.BY_ORDER_TIME]
         adds = np.zeros((len(rows), len(EVENT_TIME_COUNTS)), np.int64)
         adds[np.arange(len(rows)), np.array(_COUNT_COLUMNS)[rows[:, 3]]] = rows[:, 4]
-        return partials_batch("e", rows[:, 0], self._name_texts.take(rows[:, 1]), rows[:, 2], adds)
+        return partials_batch("e", rows[:, 0], self._names.take(rows[:, 1]), rows[:, 2], adds)
 
     def _by_order_time(self, emitted: Array) -> pa.RecordBatch:
         rows = emitted[emitted[:, 3] == kernels.BY_ORDER_TIME]
         adds = rows[:, 4].reshape(-1, len(ORDER_TIME_COUNTS)).copy()
-        return partials_batch("o", rows[:, 0], self._name_texts.take(rows[:, 1]), rows[:, 2], adds)
+        return partials_batch("o", rows[:, 0], self._names.take(rows[:, 1]), rows[:, 2], adds)
 
     def _lines(self, touched: Array) -> pa.RecordBatch:
         line = self._line
@@ -205,27 +265,29 @@ class OrderBook:
 
         `watermark_ms` is less the allowed lateness: nothing older can still be accepted.
         """
+        self._settle(watermark_ms + self._lateness_ms)
         if not self._sweep.is_due(watermark_ms):
             return
-        before_ms = watermark_ms - self._horizon_ms
+        # What a live event may still move stays, however short the order horizon is.
+        before_ms = watermark_ms - max(self._horizon_ms, self._lateness_ms + kernels.MINUTE_MS)
         old = self._order["seen"] < before_ms
         if not len(old) or old.sum() < max(1000, _FORGET_SHARE * len(old)):
             return
         kept_orders = np.flatnonzero(~old)
         kept_lines = np.flatnonzero(~old[self._line["order"]])
-        kept_records = np.flatnonzero(~old[self._record_orders()])
+        kept_records = np.flatnonzero(~old[self._record["order"]])
         self._keep(kept_orders, kept_lines, kept_records)
 
-    def _record_orders(self) -> npt.NDArray[np.int32]:
-        owner = np.zeros(len(self._record), np.int32)
-        following = self._record["next"]
-        at, orders = self._order["head"].copy(), np.arange(len(self._order), dtype=np.int32)
-        while len(at):
-            held = at >= 0
-            at, orders = at[held], orders[held]
-            owner[at] = orders
-            at = following[at]
-        return owner
+    def _settle(self, watermark_ms: int) -> None:
+        """Pass the records that no live event can move any more; those behind the first that one can are looked at."""
+        oldest_ms = movable_after(watermark_ms, self._lateness_ms) * kernels.MINUTE_MS
+        times = self._record["time"]
+        while self._settled < len(times):
+            movable = times[self._settled : self._settled + _SETTLED_AT_ONCE] >= oldest_ms
+            if movable.any():
+                self._settled += int(movable.argmax())
+                return
+            self._settled += len(movable)
 
     def _keep(self, orders: Array, lines: Array, records: Array) -> None:
         order_keys = self._orders.state()["keys"][orders]
@@ -236,10 +298,12 @@ class OrderBook:
         self._order.keep(orders)
         self._line.keep(lines)
         self._record.keep(records)
+        self._settled = int(np.searchsorted(records, self._settled))
         self._record_codes, self._line_codes = self._record_codes[records], self._line_codes[lines]
         for columns, name, renumbered in (
             (self._order, "head", new_record), (self._order, "first_line", new_line),
             (self._line, "next", new_line), (self._record, "next", new_record), (self._line, "order", new_order),
+            (self._record, "order", new_order),
         ):  # fmt: skip
             columns[name][:] = renumbered[columns[name]]
         self._order_ids.keep(lines)
@@ -251,7 +315,7 @@ class OrderBook:
     def _parts(self) -> dict[str, Any]:
         return {
             "orders": self._orders, "line_index": self._line_index, "names": self._names,
-            "name_texts": self._name_texts, "order": self._order, "record": self._record, "line": self._line,
+            "facts": self._facts, "order": self._order, "record": self._record, "line": self._line,
             "order_ids": self._order_ids, "item_ids": self._item_ids,
         }  # fmt: skip
 
@@ -269,6 +333,7 @@ class OrderBook:
         for name, part in self._parts().items():
             part.load(state[name])
         self._record_codes, self._line_codes = np.array(state["record_codes"]), np.array(state["line_codes"])
+        self._settled = 0
 
 
 _OPEN_POINTS: Final = pa.schema(

@@ -19,6 +19,9 @@ REFUNDED: Final = 3
 BY_ORDER_TIME: Final = 3
 """The emission's column beside the three statuses: a refund booked at the time the line was paid."""
 
+NOWHERE: Final = -2
+"""The code of a record that is being moved; -1 stands for a scope that is not published."""
+
 MINUTE_MS: Final = 60_000
 
 
@@ -50,19 +53,26 @@ def _around(records, heads, order, status, scope, code, time, horizon):
 
 
 @njit(cache=True, nogil=True)
-def count_order(records, used_records, heads, order, status, time, codes, horizon, out, used):
-    """Count an order once a scope id, in the minute of its first event of this status.
+def _count(records, heads, order, status, scope, code, time, horizon, sign, out, used):
+    """Emit what an event adds beside those that the order's records hold, or (`sign` -1) what it takes with it.
 
     An event is a first one where none like it was within the horizon before it: beyond, it is another order.
     """
+    before, after = _around(records, heads, order, status, scope, code, time, horizon)
+    if after >= 0 and (before < 0 or after - before > horizon):
+        used = _emit(out, used, scope, code, after // MINUTE_MS, status, -sign)
+    if before < 0:
+        used = _emit(out, used, scope, code, time // MINUTE_MS, status, sign)
+    return used
+
+
+@njit(cache=True, nogil=True)
+def count_order(records, used_records, heads, order, status, time, codes, horizon, out, used):
+    """Count an order once a scope id, in the minute of its first event of this status; code -1 is of no scope."""
     record_status, record_time, record_next, record_codes = records
     for scope in range(codes.shape[0]):
-        code = codes[scope]
-        before, after = _around(records, heads, order, status, scope, code, time, horizon)
-        if after >= 0 and (before < 0 or after - before > horizon):
-            used = _emit(out, used, scope, code, after // MINUTE_MS, status, -1)
-        if before < 0:
-            used = _emit(out, used, scope, code, time // MINUTE_MS, status, 1)
+        if codes[scope] >= 0:
+            used = _count(records, heads, order, status, scope, codes[scope], time, horizon, 1, out, used)
     record_status[used_records] = status
     record_time[used_records] = time
     record_next[used_records] = heads[order]
@@ -73,17 +83,68 @@ def count_order(records, used_records, heads, order, status, time, codes, horizo
 
 
 @njit(cache=True, nogil=True)
+def move_records(records, heads, rows, orders, scope, codes, horizon, out):
+    """Let records count under other ids of one scope: what each took with it, then what it adds; returns emissions."""
+    record_status, record_time, _, record_codes = records
+    used = 0
+    for i in range(len(rows)):
+        row, order = rows[i], orders[i]
+        status, time, code = record_status[row], record_time[row], record_codes[row, scope]
+        if code == codes[i]:
+            continue
+        record_codes[row, scope] = NOWHERE
+        used = _count(records, heads, order, status, scope, code, time, horizon, -1, out, used)
+        used = _count(records, heads, order, status, scope, codes[i], time, horizon, 1, out, used)
+        record_codes[row, scope] = codes[i]
+    return used
+
+
+@njit(cache=True, nogil=True)
+def lines_of(orders, first_lines, line_next):
+    """Return the lines of some orders, each of them given once."""
+    count = 0
+    for order in orders:
+        at = first_lines[order]
+        while at >= 0:
+            count += 1
+            at = line_next[at]
+    out = np.empty(count, np.int32)
+    count = 0
+    for order in orders:
+        at = first_lines[order]
+        while at >= 0:
+            out[count] = at
+            count += 1
+            at = line_next[at]
+    return out
+
+
+@njit(cache=True, nogil=True)
 def _book_refund(codes, time, amount, out, used):
     if amount != 0:
         for scope in range(codes.shape[0]):
-            used = _emit(out, used, scope, codes[scope], time // MINUTE_MS, BY_ORDER_TIME, amount)
+            if codes[scope] >= 0:
+                used = _emit(out, used, scope, codes[scope], time // MINUTE_MS, BY_ORDER_TIME, amount)
     return used
 
 
 @njit(cache=True, nogil=True)
 def pay_line(lines, line_codes, last_refund, line, amount, time, event, codes, places, horizon, out, used):
     """Add a payment; the line's pay event is the earliest, ties by the event's hash."""
-    paid, refunded, payments, pay_time, pay_event, users, rooms, merchants, stray = lines
+    (
+        paid,
+        refunded,
+        payments,
+        pay_time,
+        pay_event,
+        users,
+        rooms,
+        merchants,
+        sessions,
+        own_bases,
+        own_facts,
+        stray,
+    ) = lines
     if payments[line] == 0 and time - last_refund[line] > horizon:
         stray[line] += refunded[line]
         refunded[line] = 0
@@ -96,7 +157,7 @@ def pay_line(lines, line_codes, last_refund, line, amount, time, event, codes, p
         used = _book_refund(codes, time, refunded[line], out, used)
         pay_time[line] = time
         pay_event[line] = event
-        users[line], rooms[line], merchants[line] = places
+        users[line], rooms[line], merchants[line], sessions[line], own_bases[line], own_facts[line] = places
         for scope in range(codes.shape[0]):
             line_codes[line, scope] = codes[scope]
     payments[line] += 1
@@ -107,7 +168,7 @@ def pay_line(lines, line_codes, last_refund, line, amount, time, event, codes, p
 @njit(cache=True, nogil=True)
 def refund_line(lines, line_codes, first_refund, last_refund, line, amount, time, horizon, out, used):
     """Add a refund; it is booked at the line's pay time as soon as that is known, within the order horizon."""
-    _, refunded, payments, pay_time, _, _, _, _, stray = lines
+    refunded, payments, pay_time, stray = lines[1], lines[2], lines[3], lines[11]
     first_refund[line] = time if first_refund[line] == 0 else min(first_refund[line], time)
     last_refund[line] = max(last_refund[line], time)
     if payments[line] and abs(time - pay_time[line]) > horizon:
@@ -122,10 +183,11 @@ def refund_line(lines, line_codes, first_refund, last_refund, line, amount, time
 @njit(cache=True, nogil=True)
 def absorb(
     order_keys, order_rows, order_used, heads, first_lines, paid_lines, order_seen,
-    records, record_used,
+    records, record_used, record_places,
     line_keys, line_rows, line_used, lines, line_codes, line_hash, line_order, line_next,
     first_refund, last_refund, touched,
-    orders, line_hashes, status, time, event, amount, user, room, merchant, codes, horizon, new_line_at, out,
+    orders, line_hashes, status, time, event, amount, user, room, merchant, session, own_base, own_fact, codes, horizon,
+    new_line_at, out,
 ):  # fmt: skip
     """Take order events one after another; returns how many orders, records, lines and emissions there are."""
     used = 0
@@ -138,6 +200,9 @@ def absorb(
             order_seen[order] = time[i]
         order_seen[order] = max(order_seen[order], time[i])
         if status[i] != REFUNDED:
+            record_order, record_session, record_base, record_fact = record_places
+            record_order[record_used], record_session[record_used] = order, session[i]
+            record_base[record_used], record_fact[record_used] = own_base[i], own_fact[i]
             record_used, used = count_order(
                 records, record_used, heads, order, status[i], time[i], codes[i], horizon, out, used
             )
@@ -152,7 +217,7 @@ def absorb(
         touched[line] = 1
         if status[i] == PAID:
             first = lines[2][line] == 0
-            places = (user[i], room[i], merchant[i])
+            places = (user[i], room[i], merchant[i], session[i], own_base[i], own_fact[i])
             used = pay_line(
                 lines,
                 line_codes,

@@ -29,15 +29,15 @@ class OrderShard:
         pace: Callable[[], Pace],
     ) -> None:
         self._key, self._shards, self._lateness_ms, self._namespace = key, shards, lateness_ms, namespace
-        self._book, self._low = OrderBook(horizon_ms), LowWatermark()
+        self._book, self._low = OrderBook(horizon_ms, lateness_ms), LowWatermark()
         self._outlet, self._muted, self._absorbed = Outlet(open_publisher()), False, 0
         self._pace, self._points, self._log = pace(), Grouped(), OrderLog(namespace, key)
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
-        """Take one batch of order events."""
+        """Take one batch of order events and one of live events."""
         watermark = self._low.observe(piece)
-        orders, *riding = piece.batches
-        effects = self._book.absorb(orders)
+        orders, facts, *riding = piece.batches
+        effects = self._book.absorb(orders, facts)
         self._absorbed += orders.num_rows
         self._hold(effects.reconciliation)
         self._log.take(orders)
@@ -45,14 +45,14 @@ class OrderShard:
             self.publish()
         if watermark > BEFORE_ALL_MS:
             self._book.forget(watermark - self._lateness_ms)
-        batches = [effects.lines, *riding, effects.counts, effects.by_order_time]
-        keys = ["user", *("user" for _ in riding[:1]), *(None for _ in [*riding[1:], *batches[-2:]])]
+        batches = [effects.lines, facts, *riding, effects.counts, effects.by_order_time]
+        keys = ["user", None, *("user" for _ in riding[:1]), *(None for _ in [*riding[1:], *batches[-2:]])]
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
         yield from sent("lines", batches, keys, self._shards, told, piece.urgent)
 
     def logged(self, piece: Piece) -> Piece:
-        """Return the orders alone: what rides along is not for this step."""
-        return Piece(piece.progress, piece.batches[:1], piece.urgent)
+        """Return orders and facts: what rides along is not for this step."""
+        return Piece(piece.progress, piece.batches[:2], piece.urgent)
 
     def publish(self) -> None:
         """Write what is held."""

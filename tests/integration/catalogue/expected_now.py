@@ -6,11 +6,14 @@ is published for good.
 
 from typing import Final
 
-SCOPES_NOW: Final = ("platform", "room", "session", "creator", "item", "traffic_source")
+SCOPES_NOW: Final = (
+    "platform", "room", "session", "creator", "item", "traffic_source", "campaign",
+    "merchant", "brand", "category", "mcn", "base", "service_provider", "region", "fact_channel",
+)  # fmt: skip
 METRICS_NOW: Final = (
     "views", "room_entries", "impressions", "clicks", "follows", "dwell_ms", "orders_placed", "orders_paid",
     "orders_cancelled", "units_paid", "gmv_placed_minor", "gmv_paid_minor", "refunds_minor", "refunds_by_order_time_minor",
-    "net_gmv_minor",
+    "net_gmv_minor", "new_product_gmv_minor", "premium_gmv_minor",
 )  # fmt: skip
 BOARD_METRICS_NOW: Final = ("gmv_paid_minor", "net_gmv_minor", "orders_paid", "units_paid", "clicks", "views")
 BOARD_WINDOWS_NOW: Final = ("hour", "day", "total")

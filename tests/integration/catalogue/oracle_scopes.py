@@ -8,9 +8,9 @@ Readings that the specification leaves open:
 - `campaign` is the event's own `campaign_id`; what its session's broadcast belongs to decides
   `fact_channel` only.
 - Of a session, the earliest live event (by time, then id) with a `campaign_id` says its campaign, the
-  earliest with a `base_id` its base, each for itself. They hold for the session's events from that moment
-  less the allowed lateness on: a broadcast's first events may lie before its `started`, those of an hour
-  before do not belong to it.
+  earliest with a `base_id` its base, each for itself. They hold for the session's events from the minute
+  on that holds that moment less the allowed lateness: a broadcast's first events may lie before its
+  `started`, those of an hour and a minute before do not belong to it; and a minute is never cut in two.
 - `base` of an event outside sessions, or before its session's base holds, is that of the creator's row.
 - An event's item is its `item_id`, whatever its type: a follow that has one is the item's.
 - A creator whose row is missing or has no `kind` is of the fact channel `unknown`, never of `shelf`.
@@ -45,7 +45,7 @@ _SESSION_FACTS: Final = """
                event_time, event_id
         FROM oracle.events WHERE event_type = 'live'
     )
-    SELECT session_id, fact, value, event_time - $allowed_lateness_ms AS from_ms FROM told WHERE value IS NOT NULL
+    SELECT session_id, fact, value, (event_time - $allowed_lateness_ms) // 60000 * 60000 AS from_ms FROM told WHERE value IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY session_id, fact ORDER BY event_time, event_id) = 1
 """
 _LOCATED: Final = """

@@ -9,11 +9,14 @@ import pyarrow as pa
 
 from schemas.events import EVENT_SCHEMA
 from transforms.attribution.touches import merchant_hashes, places, touches_of
+from transforms.dimensions import DimensionRows, conformed
 from transforms.event_view import EventView
 from transforms.state.hashing import hash_strings
 
 DAY = 86_400_000
 MERCHANTS = {"i1": "m1", "i2": "m1", "i3": "m2"}
+ITEMS = pa.table({"item_id": list(MERCHANTS), "merchant_id": list(MERCHANTS.values())})
+DIMENSIONS = DimensionRows({"items": conformed(ITEMS, "items")})
 """`i4` is in no dimension: it is a merchant of its own."""
 DIRECT = (None, "traffic_source", "direct")
 
@@ -122,7 +125,7 @@ def touch_batch(touches: list[Touch]) -> pa.RecordBatch:
         }
         for t in touches
     ]  # fmt: skip
-    return touches_of(EventView(pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA)), MERCHANTS)
+    return touches_of(EventView(pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA)), DIMENSIONS)
 
 
 def line_batch(lines: list[Line]) -> pa.RecordBatch:
@@ -146,6 +149,6 @@ def line_batch(lines: list[Line]) -> pa.RecordBatch:
             "net_minor": np.array([line.net_minor for line in lines], np.int64),
             "micro_orders": np.array([line.micro_orders for line in lines], np.int64),
             "room": places(events.hashes("room_id"), events.hashes("session_id")),
-            "merchant": merchant_hashes(events, np.arange(len(lines)), MERCHANTS),
+            "merchant": merchant_hashes(events, np.arange(len(lines)), DIMENSIONS),
         }
     )

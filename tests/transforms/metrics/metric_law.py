@@ -1,14 +1,17 @@
 """The base counts of events, said in plain Python from their definitions, one event after another."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from schemas.dimensions import DIMENSIONS as SCHEMAS
 from schemas.events import EVENT_SCHEMA, ORDER_STATUSES
 from schemas.metrics import EVENT_TIME_COUNTS, SCOPES
+from transforms.dimensions import DimensionRows
+from transforms.metrics.partials import Partials
 
 Row = dict[str, Any]
 Cell = tuple[int, str, int]
@@ -21,7 +24,55 @@ FIELD_OF_SCOPE = {
     "creator": "creator_id",
     "item": "item_id",
     "traffic_source": "traffic_source",
+    "campaign": "campaign_id",
 }
+DAY = 86_400_000
+ITEMS: dict[str, Row] = {
+    "i1": {"merchant_id": "m1", "category_id": "tea", "launched_at": T0, "is_premium": True},
+    "i2": {"merchant_id": "m2", "brand_id": "店", "category_id": "tea", "launched_at": T0 + 60_000},
+}
+"""`r1`, an item too, has no row; neither has the merchant `m2`."""
+CREATORS: dict[str, Row] = {
+    "k1": {"kind": "merchant", "mcn_id": "n1", "base_id": "b1"},
+    "店": {"kind": "top_kol", "base_id": "b1"},
+}
+MERCHANTS: dict[str, Row] = {"m1": {"service_provider_id": "p1", "region": None}}
+CHANNELS = {"top_kol": "top_kol", "merchant": "field", "creator": "alliance"}
+DIMENSIONS = DimensionRows(
+    {
+        name: pa.Table.from_pylist([{key: id_} | row for id_, row in rows.items()], schema=SCHEMAS[name])
+        for name, key, rows in (
+            ("items", "item_id", ITEMS), ("creators", "creator_id", CREATORS), ("merchants", "merchant_id", MERCHANTS)
+        )
+    }
+)  # fmt: skip
+
+
+def found(rows: dict[str, Row], key: str | None, field: str) -> str:
+    """What a dimension says of an id: `none` without one, `unknown` without a row, `none` where it says nothing."""
+    if key is None:
+        return "none"
+    return rows[key].get(field) or "none" if key in rows else "unknown"
+
+
+def ids_of(event: Row) -> dict[str, str]:
+    """Under which id an event counts in each scope, by what it says itself."""
+    item, creator = event.get("item_id"), event.get("creator_id")
+    merchant = ITEMS.get(item or "", {}).get("merchant_id")
+    by_merchant = {
+        scope: found(MERCHANTS, merchant, field) if item is None or item in ITEMS else "unknown"
+        for scope, field in (("service_provider", "service_provider_id"), ("region", "region"))
+    }
+    kind = CREATORS.get(creator or "", {}).get("kind", "")
+    channel = "shelf" if creator is None else CHANNELS.get(kind, "unknown")
+    return {
+        "platform": "all",
+        **{scope: event.get(field) or "none" for scope, field in FIELD_OF_SCOPE.items()},
+        **{scope: found(ITEMS, item, f"{scope}_id") for scope in ("merchant", "brand", "category")},
+        **{scope: found(CREATORS, creator, f"{scope}_id") for scope in ("mcn", "base")},
+        **by_merchant,
+        "fact_channel": "campaign" if event.get("campaign_id") is not None else channel,
+    }
 
 
 def counts_of(event: Row) -> dict[str, int]:
@@ -35,16 +86,25 @@ def counts_of(event: Row) -> dict[str, int]:
     if kind == "order":
         return {
             "placed": {"gmv_placed_minor": amount},
-            "paid": {"gmv_paid_minor": amount, "units_paid": event["quantity"]},
+            "paid": {"gmv_paid_minor": amount, "units_paid": event["quantity"], **_by_item(event, amount)},
             "refunded": {"refunds_minor": amount},
         }.get(event["order_status"], {})
     return {}
 
 
+def _by_item(event: Row, amount: int) -> dict[str, int]:
+    item = ITEMS.get(event.get("item_id") or "", {})
+    age_ms = event["event_time"] - item.get("launched_at", -(10**15))
+    return {
+        "new_product_gmv_minor": amount if 0 <= age_ms <= 30 * DAY else 0,
+        "premium_gmv_minor": amount if item.get("is_premium") else 0,
+    }
+
+
 def cells_of(event: Row) -> Iterable[Cell]:
+    ids = ids_of(event)
     for number, scope in enumerate(SCOPES):
-        id_ = "all" if scope == "platform" else event.get(FIELD_OF_SCOPE[scope]) or "none"
-        yield number, id_, event["event_time"] // 60_000
+        yield number, ids[scope], event["event_time"] // 60_000
 
 
 def sums_of(events: Iterable[Row]) -> dict[Cell, dict[str, int]]:
@@ -101,15 +161,19 @@ def batch_of(events: list[Row]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(events, schema=EVENT_SCHEMA)
 
 
-def partials_by_cell(batch: pa.RecordBatch) -> dict[Cell, dict[str, int]]:
-    """Partial sums as the law tells them; each cell at most once."""
-    cells = list(zip(*(batch[name].to_pylist() for name in ("group", "id", "minute")), strict=True))
+def partials_by_cell(sums: Partials) -> dict[Cell, dict[str, int]]:
+    """Partial sums as the law tells them: visible cells at most once, hidden ones by what their events say."""
+    cells = list(zip(*(sums.visible[name].to_pylist() for name in ("group", "id", "minute")), strict=True))
     assert len(set(cells)) == len(cells)
-    told = (dict(zip(EVENT_TIME_COUNTS, adds, strict=True)) for adds in batch["e"].to_pylist())
-    return {
-        cell: {name: number for name, number in adds.items() if number}
-        for cell, adds in zip(cells, told, strict=True)
-    }
+    told: dict[Cell, Counter[str]] = defaultdict(Counter)
+    for cell, adds in zip(cells, sums.visible["e"].to_pylist(), strict=True):
+        told[cell].update(dict(zip(EVENT_TIME_COUNTS, adds, strict=True)))
+    for row in sums.hidden.to_pylist():
+        for scope, name in (("base", row["base"]), ("fact_channel", row["fact"])):
+            told[SCOPES.index(scope), name, row["minute"]].update(
+                dict(zip(EVENT_TIME_COUNTS, row["b"], strict=True))
+            )
+    return {cell: {name: number for name, number in adds.items() if number} for cell, adds in told.items()}
 
 
 _OPTIONAL = {
@@ -117,7 +181,9 @@ _OPTIONAL = {
     "coupon_id": ["c1", "c2"], "ad_plan_id": ["p1"], "campaign_id": ["g1"], "item_id": ["i1", "i2", "r1"],
     "user_id": ["u1", "u2", "u3", "客"], "holdout": [True, False], "dwell_ms": [0, 5, 2**40], "schema_version": [1],
 }  # fmt: skip
-_TIMES = st.integers(0, 400_000) | st.integers(0, 400 * 86_400_000)
+_TIMES = (
+    st.integers(0, 400_000) | st.integers(30 * DAY - 2, 30 * DAY + 60_002) | st.integers(0, 400 * 86_400_000)
+)
 """Close together, so that minutes are shared, or far apart, so that cells are thinly spread."""
 
 

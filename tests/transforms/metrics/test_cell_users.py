@@ -1,15 +1,13 @@
 """Distinct users of cells against sets of user ids, through publishing, freezing, eviction and restoring."""
 
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_law import Row, batch_of, events, partials_by_cell, sums_of, users_of
+from metric_law import DIMENSIONS, Cell, Row, batch_of, events, users_of
 from test_windows import day_start
 
 from schemas.keys import unpack
@@ -18,7 +16,10 @@ from transforms.event_view import EventView
 from transforms.metrics import cells as cells_module
 from transforms.metrics.cell_users import CellUsers
 from transforms.metrics.cells import CellTable
-from transforms.metrics.partials import partials_and_users
+from transforms.metrics.partials import event_partials
+from transforms.metrics.session_facts import facts_of
+from transforms.metrics.session_sums import MOVED, SessionSums
+from transforms.metrics.users import users_batch
 from transforms.pieces import Piece, PieceCoder, Progress
 
 ZONE = "Asia/Kolkata"
@@ -31,10 +32,22 @@ Sizes = dict[Key, dict[str, int]]
 VERSION = bytes(20)
 
 
-def expected(rows: Iterable[Row]) -> Sizes:
+def resolved(row: Row, live: list[Row]) -> dict[str, str]:
+    """What live events say of an event: the earliest that tells of it holds from the lateness before it on."""
+    told = {}
+    for scope, field in (("base", "base_id"), ("fact_channel", "campaign_id")):
+        telling = [(one["event_time"], one["event_id"], one[field]) for one in live if one[field] is not None]
+        if telling and row.get("session_id") == "s1":
+            at_ms, _, value = min(telling)
+            if row["event_time"] // 60_000 >= (at_ms - LATENESS_MS) // 60_000:
+                told[scope] = value if scope == "base" else "campaign"
+    return told
+
+
+def expected(rows: Iterable[Row], live: list[Row] | None = None) -> Sizes:
     """Every window's distinct users, zeros left out; those online only by the minute."""
     held: dict[Key, dict[str, set[str]]] = {}
-    for (group, name, minute), roles in users_of(rows).items():
+    for (group, name, minute), roles in _moved(rows, live or []):
         starts = {
             "minute": minute,
             "hour": minute - minute % 60,
@@ -49,22 +62,36 @@ def expected(rows: Iterable[Row]) -> Sizes:
     return {key: {role: len(users) for role, users in roles.items()} for key, roles in held.items()}
 
 
+def _moved(rows: Iterable[Row], live: list[Row]) -> Iterator[tuple[Cell, dict[str, set[str]]]]:
+    for row in rows:
+        told = resolved(row, live)
+        for (group, name, minute), roles in users_of([row]).items():
+            yield (group, told.get(SCOPES[group], name), minute), roles
+
+
 class Figures:
     """A table, and what its last write to every cell says of users."""
 
     def __init__(self) -> None:
-        self.table = self.new()
         self.values: dict[Key, list[int]] = {}
+        self.open()
 
-    @staticmethod
-    def new() -> CellTable:
-        return CellTable("e", WIDTH, timezone=ZONE, horizon_ms=LATENESS_MS, users=CellUsers())
+    def open(self) -> None:
+        users, longer_ms = CellUsers(), {SCOPES.index(name): 2 * LATENESS_MS + 60_000 for name in MOVED}
+        self.table = CellTable("e", WIDTH, ZONE, LATENESS_MS, longer_ms, users)
+        self.sessions = SessionSums(LATENESS_MS, self.table, users)
 
     def take(self, rows: list[Row]) -> None:
-        """Absorb events as a step does: sums, and right behind them their users, off a wire."""
-        batches = partials_and_users(EventView(batch_of(rows)))
-        sums, users = PieceCoder().decode(PieceCoder().encode(Piece(Progress(0, 1, 1, 0), batches))).batches
-        self.table.add_users(users, self.table.merge(sums))
+        """Absorb events as a step does: facts, sums, and right behind them their users, off a wire."""
+        events = EventView(batch_of(rows))
+        told = event_partials(events, DIMENSIONS, want_cells=True)
+        assert told.cells is not None
+        batches = (facts_of(events), told.visible, told.hidden, users_batch(events, told.cells))
+        piece = PieceCoder().decode(PieceCoder().encode(Piece(Progress(0, 1, 1, 0), batches)))
+        facts, sums, hidden, users = piece.batches
+        cells_of = self.table.merge(sums)
+        self.sessions.absorb(facts, hidden)
+        self.sessions.add_users(users, cells_of)
 
     def publish(self) -> None:
         for change in self.table.take_dirty(VERSION):
@@ -72,12 +99,15 @@ class Figures:
                 self.values[change.group, field.decode(), change.window, change.start_ms] = unpack(value)[1]
 
     def pass_time(self, watermark_ms: int) -> None:
+        self.publish()
         list(self.table.evict(watermark_ms, VERSION))
+        self.sessions.forget(watermark_ms)
 
     def restore(self) -> None:
-        state = pickle.loads(pickle.dumps(self.table.state()))
-        self.table = self.new()
-        self.table.load(state)
+        states = pickle.loads(pickle.dumps([self.table.state(), self.sessions.state()]))
+        self.open()
+        for part, state in zip((self.table, self.sessions), states, strict=True):
+            part.load(state)
 
     def users(self) -> Sizes:
         told = {
@@ -98,15 +128,6 @@ def figures_of(rows: list[Row]) -> Sizes:
 @given(events())
 def test_users_are_counted_once_a_cell(rows: list[Row]) -> None:
     assert figures_of(rows) == expected(rows)
-
-
-@settings(max_examples=60, deadline=None)
-@given(events())
-def test_sums_with_users_are_the_sums_alone_and_rows_of_zeros_for_sessions(rows: list[Row]) -> None:
-    told = partials_by_cell(partials_and_users(EventView(batch_of(rows)))[0])
-    idle = {cell for cell, counts in told.items() if not counts}
-    assert {cell: counts for cell, counts in told.items() if counts} == sums_of(rows)
-    assert {SCOPES[group] for group, _, _ in idle} <= {"session"}
 
 
 @settings(max_examples=60, deadline=None)
@@ -169,61 +190,31 @@ def test_a_crowd_is_estimated_and_counted_exactly_where_it_is_small() -> None:
             assert abs(told[key][role] / size - 1) < 0.05
 
 
-_HIDDEN = 4
-_SHOWN = 2
-_MOVE = st.tuples(st.integers(0, _HIDDEN - 1), st.integers(0, _SHOWN - 1))
-_SEEN = st.tuples(st.integers(0, _HIDDEN - 1), st.integers(1, 3), st.integers(1, 12))
-"""A hidden cell, a role, a user."""
+_CAMPAIGNED = st.tuples(
+    st.integers(0, 400_000), st.sampled_from([None, "g1"]), st.sampled_from([None, "b7", "b8"])
+)
+"""When a live event of the only session comes, which campaign and which base it tells of."""
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.one_of(_SEEN, _MOVE, st.integers(0, _HIDDEN - 1)), max_size=25),
-    st.integers(0, 1),
-    st.booleans(),
-)
-def test_users_move_with_the_hidden_cells_that_they_were_seen_in(
-    steps: list, first: int, restored: bool
+@given(events(), st.lists(_CAMPAIGNED, max_size=4), st.booleans(), st.randoms(use_true_random=False))
+def test_users_move_with_their_session_when_a_live_event_tells_of_it(
+    rows: list[Row], told: list, restored: bool, random
 ) -> None:
-    """Each hidden cell belongs to one shown cell at a time; one that settles stays, and its users with it.
-
-    Cells 0 and 1 are shown, the others hidden. A number alone settles a hidden cell, after which it hears nothing.
-    """
-    users, values = CellUsers(), np.zeros((_SHOWN + _HIDDEN, WIDTH), np.int64)
-    users.reserve(_SHOWN + _HIDDEN)
-    home, settled = dict.fromkeys(range(_HIDDEN), first), set[int]()
-    seen: dict[int, set[tuple[int, int]]] = {number: set() for number in range(_HIDDEN)}
-    for step in steps:
-        number = step if isinstance(step, int) else step[0]
-        if number in settled:
-            continue
-        hidden = _SHOWN + number
-        if isinstance(step, int):
-            settled.add(number)
-            users.settle([home[number]], hidden)
-        elif len(step) == 3:
-            seen[number].add(step[1:])
-            for row in (hidden, home[number]):
-                users.add(_shown(*step[1:]), np.full((1, 4), row, np.int32), values)
-        else:
-            before, home[number] = home[number], step[1]
-            users.join(home[number], hidden, values)
-            here = [_SHOWN + n for n in range(_HIDDEN) if home[n] == before and n not in settled]
-            users.rebuild(before, here, values)
+    """Whatever comes first, base and fact channel have the users of the events that are theirs in the end."""
+    live = [
+        {
+            "event_id": f"l{n}", "event_type": "live", "event_time": 1_767_225_600_000 + LATENESS_MS + after_ms,
+            "session_id": "s1", "campaign_id": campaign, "base_id": base,
+        }
+        for n, (after_ms, campaign, base) in enumerate(told)
+    ]  # fmt: skip
+    rows = [row for row in rows if row["event_type"] != "live"]
+    figures, everything = Figures(), random.sample([*rows, *live], len(rows) + len(live))
+    for begin in range(0, len(everything), 3):
+        figures.take(everything[begin : begin + 3])
         if restored:
-            state, users = pickle.loads(pickle.dumps(users.state(_SHOWN + _HIDDEN))), CellUsers()
-            users.load(state)
-    users.estimate(np.arange(_SHOWN, dtype=np.int32), values)
-    for shown in range(_SHOWN):
-        members = set().union(*(seen[n] for n in range(_HIDDEN) if home[n] == shown))
-        sizes = [len({user for role, user in members if role == wanted}) for wanted in (1, 2, 3)]
-        assert values[shown, len(EVENT_TIME_COUNTS) :].tolist() == [*sizes, 0]
-
-
-def _shown(role: int, user: int) -> pa.RecordBatch:
-    """Return one user, in the only row of sums of the scope of platforms."""
-    rows = pa.FixedSizeListArray.from_arrays(
-        pa.array([0, *[-1] * (len(SCOPES) - 1)], pa.int32()), len(SCOPES)
-    )
-    columns = [pa.array([user], pa.uint64()), pa.array([role], pa.int8()), rows]
-    return pa.RecordBatch.from_arrays(columns, names=["user", "role", "u"])
+            figures.restore()
+        figures.pass_time(random.choice([0, 10**12]))
+    figures.publish()
+    assert figures.users() == expected(rows, live)

@@ -2,10 +2,21 @@
 
 import pickle
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from order_law import OrderEvent, Tally, batch_of, rows_permuted, standing, told_by
+from order_law import (
+    LATENESS_MS,
+    Live,
+    OrderEvent,
+    Tally,
+    batch_of,
+    facts_batch,
+    rows_permuted,
+    standing,
+    told_by,
+)
 
 from transforms.orders.book import OrderBook
 
@@ -57,14 +68,60 @@ def test_events_in_any_order_and_any_batches_amount_to_their_set(
 def test_a_book_restored_in_the_middle_goes_on_the_same(
     events: list[OrderEvent], cuts: list[int], stop: int
 ) -> None:
-    book, tally = OrderBook(MONTH), Tally()
+    book, tally = OrderBook(MONTH, LATENESS_MS), Tally()
     tally.take(book.absorb(batch_of(events[:stop])))
-    restored = OrderBook(MONTH)
+    restored = OrderBook(MONTH, LATENESS_MS)
     restored.load(pickle.loads(pickle.dumps(book.state())))
     for event in events[stop:]:
         tally.take(restored.absorb(batch_of([event])))
     tally.hold_to(standing(events, MONTH))
     assert tally.summary() == told_by(events, cuts, MONTH).summary()
+
+
+@st.composite
+def _told(draw: st.DrawFn) -> list[OrderEvent | Live]:
+    """Order events and live events of two sessions, an hour and more around where what is said begins to hold."""
+    times = st.integers(-3, 3).map(lambda n: T0 + n * 40_000) | st.integers(-3, 3).map(
+        lambda n: T0 + HOUR + n * 40_000
+    )
+    optional, sessions = st.sampled_from, st.sampled_from(["s1", "s2"])
+    found: list[OrderEvent | Live] = [
+        event._replace(
+            time_ms=draw(times),
+            session_id=draw(sessions | st.none()),
+            creator_id=draw(optional([None, "k", "x"])),
+        )
+        for event in draw(_events(_MINUTES))
+    ]
+    for number in range(draw(st.integers(0, 5))):
+        said = draw(optional([None, "c1", "c2"])), draw(optional([None, "b1", "b2"]))
+        found.append(Live(f"l{number}", draw(sessions), draw(times) + HOUR, *said))
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(_told(), _seeds, st.integers(0, 19), st.integers(0, 19))
+def test_what_live_events_say_holds_whenever_they_come(
+    told: list[OrderEvent | Live], seed: int, stop: int, forgotten: int
+) -> None:
+    """One after another in any order, restored in between, with all forgotten that the watermark lets go."""
+    arrival = [told[i] for i in np.random.default_rng(seed).permutation(len(told))]
+    book, tally = OrderBook(MONTH, LATENESS_MS), Tally()
+    for number, one in enumerate(arrival):
+        orders, lives = ([one], []) if isinstance(one, OrderEvent) else ([], [one])
+        tally.take(book.absorb(batch_of(orders), facts_batch(lives)))
+        if number == stop:
+            state = pickle.loads(pickle.dumps(book.state()))
+            book = OrderBook(MONTH, LATENESS_MS)
+            book.load(state)
+        if number == forgotten:
+            book.forget(min(event.time_ms for event in told))
+    orders = [one for one in told if isinstance(one, OrderEvent)]
+    lives = [one for one in told if isinstance(one, Live)]
+    tally.hold_to(standing(orders, MONTH, lives))
+    at_once = Tally()
+    at_once.take(OrderBook(MONTH, LATENESS_MS).absorb(batch_of(orders), facts_batch(lives)))
+    assert at_once.summary()[:2] == tally.summary()[:2]
 
 
 def _order(*told: tuple[str, str, int, int]) -> list[OrderEvent]:
@@ -143,7 +200,7 @@ def test_forgetting_changes_nothing_that_can_still_come() -> None:
     ]
     more = [OrderEvent(f"c{n}", f"new{n}", "i", "refunded", T0 + 2 * DAY + HOUR + n, 4) for n in range(700)]
     more += [OrderEvent(f"d{n}", f"new{n}", "j", "paid", T0 + 2 * DAY + HOUR + n, 10) for n in range(350)]
-    book, tally = OrderBook(DAY), Tally()
+    book, tally = OrderBook(DAY, LATENESS_MS), Tally()
     for part in (old, young):
         tally.take(book.absorb(batch_of(part)))
     assert len(book) == 2200
