@@ -177,12 +177,22 @@ class Broadcasts:
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        parts: dict[str, Any] = {"facts": self._facts, "names": self._names, "index": self._index, "cells": self._cells}
+        parts: dict[str, Any] = {
+            "facts": self._facts,
+            "names": self._names,
+            "index": self._index,
+            "cells": self._cells,
+        }
         return {name: part.state() for name, part in parts.items()} | {"sums": self._sums[: len(self)]}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        parts: dict[str, Any] = {"facts": self._facts, "names": self._names, "index": self._index, "cells": self._cells}
+        parts: dict[str, Any] = {
+            "facts": self._facts,
+            "names": self._names,
+            "index": self._index,
+            "cells": self._cells,
+        }
         for name, part in parts.items():
             part.load(state[name])
         self._sums = np.array(state["sums"]).reshape(-1, self._sums.shape[1])
