@@ -73,6 +73,8 @@ def _events(guest: int) -> Iterator[Mapping[str, object]]:
         yield common | {"event_type": "order", "order_status": status, **order}
     yield {"event_type": "follow", "user_id": "v"}
     yield common | {"event_type": "click", "item_id": "i"}
+    told = {"base_id": f"b{guest}", "campaign_id": "m", "live_status": "started"}
+    yield {"event_type": "live", "room_id": "r", "session_id": "s", "creator_id": "c", **told}
 
 
 def _lines(piece: int, guests: int) -> bytes:

@@ -9,6 +9,7 @@ from runners.settings import Settings
 if TYPE_CHECKING:
     from pipelines.options import LiveRoomOptions
     from transforms.intake import TimeBounds
+    from transforms.io.dimensions import Dimensions
     from transforms.io.read import SourceConfig
 
 LIVE_PUBLISH_S: Final = 0.1
@@ -29,7 +30,6 @@ def cluster_options(
 ) -> "LiveRoomOptions":
     """Return the pipeline's options where Beam state keeps state."""
     from pipelines.options import LiveRoomOptions
-    from transforms.io.dimensions import Dimensions
     from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
@@ -40,7 +40,7 @@ def cluster_options(
         timezone=settings.timezone,
         bounds=time_bounds(settings),
         order_horizon_ms=settings.order_horizon_ms,
-        dimensions=Dimensions.of(dimension_folder(request.sources, request.dims)),
+        dimensions=job_dimensions(request),
         shards=shards,
         recommender=request.recommender,
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,
@@ -71,6 +71,13 @@ def cluster_sources(
     ]
 
 
+def job_dimensions(request: JobRequest) -> "Dimensions":
+    """Return the dimensions that a job is given, which also say what scopes it publishes."""
+    from transforms.io.dimensions import Dimensions
+
+    return Dimensions.of(dimension_folder(request.sources, request.dims))
+
+
 def time_bounds(settings: Settings) -> "TimeBounds":
     """Return how late events may come."""
     from transforms.intake import TimeBounds
@@ -88,4 +95,5 @@ def described(identity: str, request: JobRequest, settings: Settings, attempt: i
         "timezone": settings.timezone,
         "sources": " ".join(request.sources),
         "epoch": str(attempt),
+        "scopes": " ".join(job_dimensions(request).scopes),
     }

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from runners.composition import job_dimensions
 from runners.embedded_redis import OpenRedis, open_redis
 from runners.job_files import Fingerprint, fingerprint, places_to_go_on
 from runners.job_report import JobReport, report_of
@@ -138,6 +139,7 @@ def job_id(request: JobRequest, settings: Settings) -> str:
     parts |= {
         "sources": sources, "from": request.from_ms, "to": request.to_ms,
         "recommender": request.recommender, "dims": str(dims.resolve()) if dims else None,
+        "scopes": job_dimensions(request).scopes,
     }  # fmt: skip
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()
 
@@ -256,13 +258,13 @@ def _description(job: _Job) -> dict[str, str]:
     return {
         "job_id": job.id, "currency": settings.currency, "timezone": settings.timezone,
         "sources": " ".join(job.request.sources), "epoch": str(job.checkpoints.epoch),
+        "scopes": " ".join(job_dimensions(job.request).scopes),
     }  # fmt: skip
 
 
 def _compose(job: _Job, pipeline: Any) -> None:
     from pipelines.live_room import build_live_room
     from pipelines.options import LiveRoomOptions
-    from transforms.io.dimensions import Dimensions
     from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
@@ -273,7 +275,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         timezone=job.settings.timezone,
         bounds=_bounds(job.settings),
         order_horizon_ms=job.settings.order_horizon_ms,
-        dimensions=Dimensions.of(dimension_folder(job.request.sources, job.request.dims)),
+        dimensions=job_dimensions(job.request),
         recommender=job.request.recommender,
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,

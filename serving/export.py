@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import StoreError
 from schemas.keys import NAMESPACE
-from schemas.metrics import SCOPES, WINDOWS
+from schemas.metrics import WINDOWS
 from schemas.outputs import EXPORTS
 from serving.access import Store
 from serving.folder import replaced_folder
@@ -103,7 +103,7 @@ def _tables(store: Store) -> Iterator[tuple[str, pa.Table]]:
 
 
 def _scope_tables(store: Store, spans: Sequence[Span]) -> Iterator[tuple[str, pa.Table]]:
-    for scope in sorted(SCOPES):
+    for scope in sorted(read_job(store).scopes):
         metrics = scope_metrics(store, scope, spans)
         yield "metrics", metrics
         if scope != NOT_RANKED:

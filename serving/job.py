@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.keys import job_key, progress_key
+from schemas.metrics import SCOPES
 from serving.access import Store, read_each
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
@@ -25,6 +26,11 @@ class JobState:
     def currency(self) -> str | None:
         """The currency of every amount."""
         return self.description.get("currency")
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that are published; all, where the job does not say."""
+        return tuple(self.description.get("scopes", " ".join(SCOPES)).split())
 
     @property
     def as_of_ms(self) -> int | None:

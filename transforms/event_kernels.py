@@ -113,10 +113,10 @@ def _number(table, row_id, row_minute, row_first, count, kinds, minutes, identif
     """
     room = len(table) // 2
     for i in range(begin, len(kinds)):
-        if kinds[i] == OTHER or kinds[i] == GHOST or kinds[i] == CANCELLED:
-            if not (len(shown) and shown[i]):
-                numbers[i] = _EMPTY
-                continue
+        nowhere = kinds[i] == OTHER or kinds[i] == GHOST or kinds[i] == CANCELLED
+        if nowhere and not (len(shown) and shown[i]):
+            numbers[i] = _EMPTY
+            continue
         slot = _slot_of(table, row_id, row_minute, identifiers[i], minutes[i])
         if table[slot] == _EMPTY:
             if count == room:

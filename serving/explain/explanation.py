@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.errors import UsageError
-from schemas.metrics import METRICS, NO_ID
+from schemas.metrics import DIMENSION_OF_SCOPE, METRICS, NO_ID
 from serving.access import Store
 from serving.deadletters import read_dead_letters, read_reasons
 from serving.explain.chains import Chain, paid_to_net, placed_to_paid, refund_time_to_order_time
@@ -16,6 +16,7 @@ from serving.job import read_job
 from serving.metrics import read_metrics
 
 MINUTE_MS: Final = 60_000
+_BY_OTHERS: Final = {*DIMENSION_OF_SCOPE, "fact_channel"}
 MONEY: Final = ("gmv_placed_minor", "gmv_paid_minor", "refunds_minor", "net_gmv_minor")
 
 
@@ -107,7 +108,7 @@ def _refused(
             if time_ms is not None and not (from_ms or time_ms) <= time_ms < (to_ms or time_ms + 1):
                 continue
             event = _readable(letter.record.raw)
-            if scope != "platform" and _id_of(event, scope) != identifier:
+            if not _is_of(event, scope, identifier):
                 continue
             inputs += 1
             amount = event.get("amount_minor")
@@ -126,5 +127,8 @@ def _readable(raw: bytes) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def _id_of(event: Mapping[str, Any], scope: str) -> object:
-    return event.get(scope if scope == "traffic_source" else f"{scope}_id") or NO_ID
+def _is_of(event: Mapping[str, Any], scope: str, identifier: str) -> bool:
+    """Whether a refused input says that it is of an id; what only dimensions say of it, it does not."""
+    if scope == "platform" or scope in _BY_OTHERS:
+        return scope == "platform"
+    return (event.get(scope if scope == "traffic_source" else f"{scope}_id") or NO_ID) == identifier

@@ -53,7 +53,8 @@ def test_no_poll_ever_sees_scopes_that_do_not_add_up(generate: Any, tmp_path: Pa
         poller = Poller(store.client)
         poller.start()
         try:
-            replayed(tmp_path, events, settings={"batch_rows": 400}, speed=100_000.0)
+            dims = events.parent / "dimensions"
+            replayed(tmp_path, events, settings={"batch_rows": 400}, speed=100_000.0, dims=dims)
         finally:
             poller.end()
     assert distinct(poller.sums) > 20, "the job was over before anything could be seen of it"

@@ -175,24 +175,16 @@ class Broadcasts:
         self._sums, self._index = self._sums[kept], HashIndex()
         self._index.rows_of(keys)
 
+    def _parts(self) -> dict[str, Any]:
+        return {"facts": self._facts, "names": self._names, "index": self._index, "cells": self._cells}
+
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        parts: dict[str, Any] = {
-            "facts": self._facts,
-            "names": self._names,
-            "index": self._index,
-            "cells": self._cells,
-        }
-        return {name: part.state() for name, part in parts.items()} | {"sums": self._sums[: len(self)]}
+        parts = {name: part.state() for name, part in self._parts().items()}
+        return parts | {"sums": self._sums[: len(self)]}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
-        parts: dict[str, Any] = {
-            "facts": self._facts,
-            "names": self._names,
-            "index": self._index,
-            "cells": self._cells,
-        }
-        for name, part in parts.items():
+        for name, part in self._parts().items():
             part.load(state[name])
         self._sums = np.array(state["sums"]).reshape(-1, self._sums.shape[1])

@@ -3,7 +3,8 @@
 This is what crosses a shuffle instead of events. Scopes that follow from an item or a creator are summed again from
 the rows of those. `base` and `fact_channel` also follow from what is told of the session, perhaps later: of events in
 a session the rows say what the events themselves say (`broadcast`), and who knows the facts resolves them
-(`transforms.metrics.broadcasts`). Cost: about 0.1 µs an event and scope of the event's own columns.
+(`transforms.metrics.broadcasts`). Cost: about 0.5 µs an event for all scopes in batches of 65,536, 0.7 µs in those of
+8,192; saying each event's rows too costs less than can be measured.
 
 >>> from datetime import UTC, datetime
 >>> import pyarrow as pa
@@ -213,7 +214,7 @@ class _Sums:
     def _add_settled(
         self, scope: str, names: pa.StringArray, codes: Array, outside: Array, held: tuple[Any, ...]
     ) -> None:
-        minute, adds, first, numbers = held
+        minute, adds, _, numbers = held
         again = np.full(len(outside), -1, np.int32)
         code, again_minute, again_adds, again[outside] = kernels.sum_again(
             minute[outside], adds[outside], codes[outside]

@@ -62,4 +62,6 @@ def packed(orders: pa.RecordBatch) -> bytes:
 
 
 def _held_columns(names: Sequence[str]) -> list[str]:
-    return [*COLUMNS, *(name for name in (f"scope_{scope}" for scope in SCOPES) if name in names)]
+    """Return what is written down of an event; of base and fact channel it does not know the last word."""
+    scopes = (f"scope_{scope}" for scope in SCOPES if scope not in ("base", "fact_channel"))
+    return [*COLUMNS, *(name for name in scopes if name in names)]

@@ -45,7 +45,8 @@ _SESSION_FACTS: Final = """
                event_time, event_id
         FROM oracle.events WHERE event_type = 'live'
     )
-    SELECT session_id, fact, value, (event_time - $allowed_lateness_ms) // 60000 * 60000 AS from_ms FROM told WHERE value IS NOT NULL
+    SELECT session_id, fact, value, (event_time - $allowed_lateness_ms) // 60000 * 60000 AS from_ms
+    FROM told WHERE value IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY session_id, fact ORDER BY event_time, event_id) = 1
 """
 _LOCATED: Final = """

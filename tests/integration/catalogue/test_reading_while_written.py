@@ -12,7 +12,7 @@ from typing import Final
 
 from invariants import ADDITIVE
 from nasty_events import nasty_arrivals, write_arrivals
-from nasty_world import WORLDS
+from nasty_world import WORLDS, write_world
 from oracle_arrivals import Event, judged
 from oracle_windows import day_starts
 from running import replayed
@@ -109,6 +109,7 @@ def fair_events() -> Iterator[Event]:
 
 def test_everything_adds_up_in_every_look(tmp_path: Path) -> None:
     events = write_arrivals(tmp_path / "events.jsonl", fair_events())
+    dims = write_world(tmp_path / "dimensions", WORLD)
     looks: list[Look] = []
     ended = threading.Event()
     with open_redis(None, tmp_path / "home") as redis:
@@ -121,7 +122,7 @@ def test_everything_adds_up_in_every_look(tmp_path: Path) -> None:
         watcher.start()
         try:
             settings = {"batch_rows": 25, "timezone": WORLD.timezone}
-            replayed(tmp_path / "home", events, settings=settings, speed=100_000.0)
+            replayed(tmp_path / "home", events, settings=settings, speed=100_000.0, dims=dims)
         finally:
             ended.set()
             watcher.join()
