@@ -23,6 +23,7 @@ setup(
     install_requires=[
         "apache-beam==2.77.0",
         "confluent-kafka>=2.16,<3",
+        "datasketches>=5.2",
         "great-expectations>=1.24,<2",
         "hiredis>=3",
         "msgspec>=0.21",

@@ -34,9 +34,6 @@ NO_ID: Final = "none"
 UNKNOWN_ID: Final = "unknown"
 """The id under which events are counted whose id the dimension lacks."""
 
-UNKNOWN_ID: Final = "unknown"
-"""The id under which events are counted whose id has no row in its dimension."""
-
 EVENT_TIME_COUNTS: Final = (
     "views", "room_entries", "impressions", "clicks", "follows", "dwell_ms",
     "orders_placed", "orders_paid", "orders_cancelled", "units_paid",

@@ -21,6 +21,7 @@ from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_tim
 from transforms.io.dimensions import Dimensions
 from transforms.metrics.partials import event_partials, touch_partials
 from transforms.metrics.session_facts import facts_of
+from transforms.metrics.users import users_batch
 from transforms.orders.events import order_events
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Outlet
@@ -125,11 +126,12 @@ class DedupShard:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
         dimensions, view = self._routes.dimensions.rows(), EventView(events)
         orders, touches = order_events(view, dimensions), touches_of(view, dimensions)
-        payments, sums = payments_of(orders, view, dimensions), event_partials(view, dimensions)
+        payments, sums = payments_of(orders, view, dimensions), event_partials(view, dimensions, want_cells=True)
         batches = [
-            orders, facts_of(view), touches, payments, sums.visible, sums.hidden, touch_partials(touches),
+            orders, facts_of(view), touches, payments,
+            sums.visible, sums.hidden, users_batch(view, sums.asked_cells()), touch_partials(touches),
         ]  # fmt: skip
-        keys = ["order_id", TO_ALL, "user", "user", None, None, None]
+        keys = ["order_id", TO_ALL, "user", "user", None, None, None, None]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))

@@ -31,10 +31,10 @@ def numbers(column: pa.Array, dtype: npt.DTypeLike) -> Array:
     return _view(column.buffers()[1], dtype, column.offset, len(column))
 
 
-def vectors(column: pa.FixedSizeListArray) -> npt.NDArray[np.int64]:
-    """Return a column of vectors of int64, none of them null, as a matrix."""
+def vectors(column: pa.FixedSizeListArray, dtype: npt.DTypeLike = np.int64) -> Array:
+    """Return a column of vectors of numbers, none of them null, as a matrix."""
     width = column.type.list_size
-    flat = _view(column.buffers()[-1], np.int64, column.offset * width, len(column) * width)
+    flat = _view(column.buffers()[-1], dtype, column.offset * width, len(column) * width)
     return flat.reshape(-1, width)
 
 

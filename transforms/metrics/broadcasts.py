@@ -7,7 +7,7 @@ here. So the sums are a pure function of the set of events. Cost: about a micros
 all minutes held for every piece with news of a session; 250 bytes a minute of a session, base and fact channel.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,32 @@ Array = npt.NDArray[Any]
 
 _BASE: Final = SCOPES.index("base")
 _FACT: Final = SCOPES.index("fact_channel")
+_MOVING: Final = {_BASE: "base", _FACT: "fact"}
 _FORGET_LEAST: Final = 1000
 _FORGET_SHARE: Final = 0.25
 _WEIGHTS: Final = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
+
+
+class Sums(NamedTuple):
+    """Partial sums for visible cells of one scope: which of the rows asked for have such, and those."""
+
+    scope: int
+    published: npt.NDArray[np.bool_]
+    rows: pa.RecordBatch
+
+
+class Moved(NamedTuple):
+    """Hidden cells that belong to other visible ones now.
+
+    What is taken off there and added here, one row each; and the hidden cells that still belong where others left,
+    with the visible cells that they belong to.
+    """
+
+    cells: Array
+    left: Sums
+    joined: Sums
+    stayed: Array
+    home: pa.RecordBatch
 
 
 class Broadcasts:
@@ -53,19 +76,18 @@ class Broadcasts:
     def __len__(self) -> int:
         return len(self._cells)
 
-    def absorb(self, facts: pa.RecordBatch, hidden: pa.RecordBatch) -> list[pa.RecordBatch]:
-        """Take live events and partial sums; return all that they change in sums of family `e`."""
-        moved = self._move(self._facts.learn(facts))
-        return [*moved, *self._book(hidden)] if hidden.num_rows else moved
+    def learn(self, facts: pa.RecordBatch) -> list[Moved]:
+        """Take live events; return what they move, scope by scope."""
+        return self._move(self._facts.learn(facts))
 
-    def _book(self, hidden: pa.RecordBatch) -> list[pa.RecordBatch]:
+    def book(self, hidden: pa.RecordBatch) -> tuple[npt.NDArray[np.int32], list[Sums]]:
+        """Take partial sums; return the own cell of each row, and scope by scope what is added to visible cells."""
         cells = self._cells_of(hidden)
         adds = views.vectors(hidden["b"])
         np.add.at(self._sums, cells, adds)
         minutes = self._cells["minute"][cells]
-        return [
-            self._sums_of(scope, self._cells[name][cells], minutes, adds)
-            for scope, name in ((_BASE, "base"), (_FACT, "fact"))
+        return cells, [
+            self._sums_of(scope, self._cells[name][cells], minutes, adds) for scope, name in _MOVING.items()
         ]
 
     def _cells_of(self, hidden: pa.RecordBatch) -> npt.NDArray[np.int32]:
@@ -104,7 +126,7 @@ class Broadcasts:
             self._sums = spill.grown(self._sums.reshape(-1), len(self._cells) * width).reshape(-1, width)
         self._sums[known : len(self._cells)] = 0
 
-    def _move(self, changed: Hashes) -> list[pa.RecordBatch]:
+    def _move(self, changed: Hashes) -> list[Moved]:
         """Book the minutes of sessions anew of which other facts are known now."""
         if not len(changed):
             return []
@@ -113,28 +135,41 @@ class Broadcasts:
         own = (held[name][rows] for name in ("session", "minute", "own_base", "own_fact"))
         resolved = self._facts.resolved(self._names, *own)
         moved = []
-        for scope, name, codes in zip((_BASE, _FACT), ("base", "fact"), resolved, strict=True):
+        for (scope, name), codes in zip(_MOVING.items(), resolved, strict=True):
             differ = held[name][rows] != codes
-            at, now = rows[differ], codes[differ]
-            moved.append(self._sums_of(scope, held[name][at], held["minute"][at], -self._sums[at]))
-            moved.append(self._sums_of(scope, now, held["minute"][at], self._sums[at]))
+            at, before, now = rows[differ], held[name][rows][differ], codes[differ]
+            left = self._sums_of(scope, before, held["minute"][at], -self._sums[at])
+            joined = self._sums_of(scope, now, held["minute"][at], self._sums[at])
             held[name][at] = now
+            stayed = np.flatnonzero(np.isin(held[name], before))
+            moved.append(Moved(at, left, joined, stayed, self.belonging(scope, stayed)))
         return moved
 
-    def _sums_of(self, scope: int, codes: Array, minutes: Array, adds: Array) -> pa.RecordBatch:
+    def belonging(self, scope: int, cells: Array) -> pa.RecordBatch:
+        """Return to which visible cells of a scope these hidden ones belong, as sums of nothing, one a hidden cell."""
+        nothing = np.zeros((len(cells), self._sums.shape[1]), np.int64)
+        return self._sums_of(
+            scope, self._cells[_MOVING[scope]][cells], self._cells["minute"][cells], nothing
+        ).rows
+
+    def _sums_of(self, scope: int, codes: Array, minutes: Array, adds: Array) -> Sums:
         published = codes != UNPUBLISHED
         ids = self._names.take(codes[published])
         groups = np.full(len(ids), scope, np.int8)
-        return partials_batch("e", groups, ids, minutes[published], np.ascontiguousarray(adds[published]))
+        rows = partials_batch("e", groups, ids, minutes[published], np.ascontiguousarray(adds[published]))
+        return Sums(scope, published, rows)
 
-    def forget(self, watermark_ms: int) -> None:
-        """Forget the minutes that no live event can move any more, once they are a quarter of all."""
+    def settled(self, watermark_ms: int) -> Array:
+        """Return the cells that no live event can move any more, once they are a quarter of all; none otherwise."""
         if not self._sweep.is_due(watermark_ms):
-            return
+            return np.zeros(0, np.int64)
         settled = self._cells["minute"] < movable_after(watermark_ms, self._lateness_ms)
         if settled.sum() < max(_FORGET_LEAST, _FORGET_SHARE * len(settled)):
-            return
-        kept = np.flatnonzero(~settled)
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(settled)
+
+    def keep(self, kept: Array) -> None:
+        """Keep only these cells."""
         keys = self._index.state()["keys"][kept]
         self._cells.keep(kept)
         self._sums, self._index = self._sums[kept], HashIndex()

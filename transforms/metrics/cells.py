@@ -8,7 +8,7 @@ published, except totals; the published value stays in Redis.
 >>> from transforms.metrics.partials import partials_batch
 >>> table = CellTable("t", width=1, timezone="UTC", horizon_ms=0)
 >>> adds = partials_batch("t", np.zeros(2), pa.array(["x", "x"]), np.array([61, 62]), np.array([[1], [5]]))
->>> table.merge(adds)
+>>> _ = table.merge(adds)
 >>> [(w, s, v[0]) for w, s, _, v in table.rows()]
 [('minute', 3660000, 1), ('hour', 3600000, 6), ('day', 0, 6), ('total', -1, 6), ('minute', 3720000, 5)]
 """
@@ -25,6 +25,7 @@ from schemas.metrics import TOTAL_START, WINDOWS
 from transforms import views
 from transforms.event_view import MINUTE_MS
 from transforms.metrics import kernels
+from transforms.metrics.cell_users import Cells, CellUsers
 from transforms.metrics.kernels import KIND_BITS, KINDS, START_BITS
 from transforms.metrics.packing import pack_rows, pack_texts
 from transforms.metrics.windows import TOTAL, DayStarts, ends_by
@@ -63,8 +64,13 @@ class CellTable:
         timezone: str,
         horizon_ms: int,
         longer_ms: Mapping[int, int] | None = None,
+        users: CellUsers | None = None,
     ) -> None:
-        """`longer_ms` says of which groups cells may change for longer than `horizon_ms` after their window."""
+        """`longer_ms` says of which groups cells may change for longer than `horizon_ms` after their window.
+
+        `width` counts all integers of a cell, those that are set by its `users` too.
+        """
+        self._users = users
         self.family, self._width = family, width
         self._horizons_ms = np.full(_MOST_GROUPS, horizon_ms, np.int64)
         for group, horizon in (longer_ms or {}).items():
@@ -81,11 +87,12 @@ class CellTable:
     def __len__(self) -> int:
         return len(self._cells)
 
-    def merge(self, adds: pa.RecordBatch) -> None:
-        """Add one batch of partial sums; about 0.2 µs a row."""
+    def merge(self, adds: pa.RecordBatch) -> Cells:
+        """Add one batch of partial sums; about 0.2 µs a row. Returns each row's cells, valid until cells are dropped."""
         count = adds.num_rows
+        cells_of = np.empty((count, KINDS), np.int32)
         if not count:
-            return
+            return cells_of
         self._reserve(count)
         ids, minutes = adds["id"], views.numbers(adds["minute"], np.int64)
         known, new_at = len(self._series_index), np.empty(count, np.int32)
@@ -94,7 +101,7 @@ class CellTable:
             self._cell_index.keys, self._cell_index.rows, len(self._cell_index),
             self._cells.raw("key"), self._cells.raw("dirty"), self._values, self._changed, self._changes,
             hash_text(ids), views.numbers(adds["group"], np.int8), minutes, self._day_starts(minutes),
-            views.vectors(adds[self.family]),
+            views.vectors(adds[self.family]), self._users is not None, cells_of,
         )  # fmt: skip
         for held, length in (
             (self._series_index, series), (self._series, series), (self._cell_index, cells), (self._cells, cells)
@@ -102,6 +109,26 @@ class CellTable:
             held.grown_to(length)
         if series > known:
             self._fields.extend(ids.take(pa.array(new_at[: series - known])))
+        return cells_of
+
+    def find(self, sums: pa.RecordBatch) -> Cells:
+        """Return the cells of partial sums as `merge` would, -1 where there is none; merges nothing."""
+        minutes = views.numbers(sums["minute"], np.int64)
+        found: Cells = kernels.find(
+            self._series_index.keys, self._series_index.rows, self._cell_index.keys, self._cell_index.rows,
+            hash_text(sums["id"]), views.numbers(sums["group"], np.int8), minutes, self._day_starts(minutes),
+        )  # fmt: skip
+        return found
+
+    @property
+    def values(self) -> npt.NDArray[np.int64]:
+        """The values of all cells, by row; valid until the next merge."""
+        return self._values
+
+    def add_users(self, users: pa.RecordBatch, cells_of: Cells) -> None:
+        """Add users to the cells of the sums that were merged last, as `merge` returned them."""
+        if self._users and users.num_rows:
+            self._users.add(users, cells_of, self._values)
 
     def _reserve(self, count: int) -> None:
         self._series_index.reserve(count)
@@ -114,6 +141,8 @@ class CellTable:
             self._values = spill.grown(held, needed * self._width).reshape(-1, self._width)
         if len(self._changed) < needed:
             self._changed = spill.grown(self._changed, needed)
+        if self._users:
+            self._users.reserve(needed)
 
     def _unpack(self, rows: Any) -> tuple[Any, npt.NDArray[np.int8], npt.NDArray[np.int64]]:
         keys = self._cells["key"][rows]
@@ -125,7 +154,21 @@ class CellTable:
         rows = np.sort(self._changed[: self._changes])
         self._cells["dirty"][rows] = 0
         self._changes = 0
+        if self._users:
+            self._users.estimate(rows, self._values)
+            self._touched(rows)
         yield from self._as_stored(rows, version)
+
+    def _touched(self, rows: Any) -> None:
+        """Tell the users which of these rows' windows end."""
+        if self._users:
+            kinds = self._unpack(rows)[1]
+            self._users.touched(np.arange(len(self._cells))[rows][kinds != TOTAL])
+
+    def _freeze(self, watermark_ms: int) -> None:
+        if self._users:
+            _, kinds, starts = self._unpack(self._users.warm)
+            self._users.freeze(ends_by(kinds, starts) <= watermark_ms // MINUTE_MS)
 
     def _as_stored(self, rows: npt.NDArray[np.int32], version: bytes) -> Iterator[Published]:
         numbers, hashes = kernels.number_hashes(rows, self._cells["key"], self._series["group"])
@@ -164,6 +207,7 @@ class CellTable:
 
     def evict(self, watermark_ms: int, version: bytes) -> Iterator[Published]:
         """Drop clean cells whose window can no longer change, once they are half of what is held; yield them first."""
+        self._freeze(watermark_ms)
         if len(self._cells) < max(_EVICT_LEAST, self._look_from):
             return
         series, kinds, starts = self._unpack(slice(None))
@@ -176,9 +220,12 @@ class CellTable:
 
     def _keep(self, rows: npt.NDArray[np.int64]) -> None:
         self._values = self._values[: len(self._cells)][rows]
+        if self._users:
+            self._users.keep(rows, len(self._cells))
         self._cells.keep(rows)
         self._cell_index = HashIndex()
         self._cell_index.rows_of(kernels.mix_keys(self._cells["key"]))
+        self._touched(slice(None))
         self._find_changed()
 
     def _find_changed(self) -> None:
@@ -193,6 +240,7 @@ class CellTable:
             "series_index": self._series_index.state(),
             "cells": self._cells.state(),
             "values": self._values[: len(self._cells)],
+            **({"users": self._users.state(len(self._cells))} if self._users else {}),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -204,4 +252,7 @@ class CellTable:
         self._values = np.array(state["values"]).reshape(-1, self._width)
         self._cell_index = HashIndex()
         self._cell_index.rows_of(kernels.mix_keys(self._cells["key"]))
+        if self._users:
+            self._users.load(state["users"])
+            self._touched(slice(None))
         self.mark_all()

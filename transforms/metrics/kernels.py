@@ -7,7 +7,7 @@ from numba import njit
 
 from transforms.metrics.windows import DAY, HOUR, MINUTE
 from transforms.state.hashing import mix
-from transforms.state.index import find_or_add, place
+from transforms.state.index import find_one, find_or_add, place
 
 KINDS: Final = 4
 KIND_BITS: Final = 2
@@ -38,11 +38,12 @@ def _start(kind, minute, day):
 def merge(
     series_keys, series_rows, series_used, series_group, new_series_at,
     cell_keys, cell_rows, cells_used, cell_key, cell_dirty, values, changed, changed_used,
-    ids, groups, minutes, days, adds,
+    ids, groups, minutes, days, adds, has_users, cells_of,
 ):  # fmt: skip
     """Add each addend to its minute, hour, day and total; returns how many series, cells and changed cells there are.
 
-    `new_series_at` hears in which row each new series first stood; `changed` lists each dirty cell once.
+    `new_series_at` hears in which row each new series first stood, `cells_of` each addend's four cells; `changed` lists
+    each dirty cell once. Where cells have users, addends that are all 0 only see to it that their minute is there.
     """
     known = series_used
     for i in range(len(ids)):
@@ -52,7 +53,11 @@ def merge(
         if series_used > before:
             series_group[series] = groups[i]
             new_series_at[series - known] = i
+        idle = has_users and not adds[i].any()
         for kind in range(KINDS):
+            if idle and kind != MINUTE:
+                cells_of[i, kind] = _EMPTY
+                continue
             start = _start(kind, minutes[i], days[i])
             packed = (((np.int64(series) << KIND_BITS) | kind) << START_BITS) | start
             before = cells_used
@@ -60,6 +65,7 @@ def merge(
             if cells_used > before:
                 cell_key[row], cell_dirty[row] = packed, 0
                 values[row, :] = 0
+            cells_of[i, kind] = row
             if not cell_dirty[row]:
                 cell_dirty[row] = 1
                 changed[changed_used] = row
@@ -67,6 +73,21 @@ def merge(
             for k in range(adds.shape[1]):
                 values[row, k] += adds[i, k]
     return series_used, cells_used, changed_used
+
+
+@njit(cache=True, nogil=True)
+def find(series_keys, series_rows, cell_keys, cell_rows, ids, groups, minutes, days):
+    """Return of each (id, group, minute) its four cells, -1 where there is none."""
+    out = np.full((len(ids), KINDS), _EMPTY, np.int32)
+    for i in range(len(ids)):
+        series = find_one(series_keys, series_rows, mix(ids[i] + np.uint64(groups[i] + 1)))
+        if series == _EMPTY:
+            continue
+        for kind in range(KINDS):
+            start = _start(kind, minutes[i], days[i])
+            packed = (((np.int64(series) << KIND_BITS) | kind) << START_BITS) | start
+            out[i, kind] = find_one(cell_keys, cell_rows, mix(np.uint64(packed)))
+    return out
 
 
 @njit(cache=True, nogil=True)

@@ -67,6 +67,12 @@ class Partials:
     hidden: pa.RecordBatch
     cells: npt.NDArray[np.int32] | None = None
 
+    def asked_cells(self) -> npt.NDArray[np.int32]:
+        """Return `cells`; raises ValueError where they were not asked for."""
+        if self.cells is None:
+            raise ValueError("These sums were made without cells: ask event_partials with want_cells=True.")
+        return self.cells
+
 
 def partials_batch(
     family: str, group: Array, ids: pa.StringArray, minute: Array, adds: Array

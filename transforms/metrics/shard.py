@@ -1,9 +1,9 @@
 """One shard of figures in the pipeline: partial sums in, absolute cells to the publisher."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-import pyarrow as pa
+import numpy as np
 
 from schemas.keys import (
     BEGIN,
@@ -25,20 +25,22 @@ from schemas.metrics import (
     ORDER_TIME_COUNTS,
     SCOPES,
     TOUCH_COUNTS,
+    UNIQUES,
+    WINDOWS,
 )
 from transforms.event_view import MINUTE_MS
-from transforms.metrics.broadcasts import Broadcasts
+from transforms.metrics.cell_users import CellUsers
 from transforms.metrics.cells import CellTable, Published
 from transforms.metrics.funnel import FunnelTable
 from transforms.metrics.partials import HIDDEN
+from transforms.metrics.session_sums import MOVED, SessionSums
+from transforms.metrics.users import FAMILY as USERS
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
 from transforms.publish import Outlet, PublisherFactory, Strays
 from transforms.shards import Output
 
 _FIELDS_A_WRITE: Final = 1000
-_MOVED: Final = ("base", "fact_channel")
-"""Scopes whose sums of a minute may move when a live event comes."""
 
 
 class CellShard:
@@ -56,20 +58,17 @@ class CellShard:
         # Live events move what lies up to this far back, by event time and by order time.
         moved_ms = 2 * lateness_ms + MINUTE_MS
         long_ms = max(2 * order_horizon_ms + lateness_ms, moved_ms)
-        self._broadcasts = Broadcasts(lateness_ms)
+        users, longer_ms = CellUsers(), {SCOPES.index(name): moved_ms for name in MOVED}
+        width = len(EVENT_TIME_COUNTS) + len(UNIQUES)
+        events = CellTable("e", width, timezone, lateness_ms, longer_ms, users)
         self._tables: dict[str, CellTable | FunnelTable] = {
-            "e": CellTable(
-                "e",
-                len(EVENT_TIME_COUNTS),
-                timezone,
-                lateness_ms,
-                {SCOPES.index(name): moved_ms for name in _MOVED},
-            ),
+            "e": events,
             "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
             "f": FunnelTable(timezone, lateness_ms),
         }
+        self._sessions = SessionSums(lateness_ms, events, users)
         self._namespace = namespace
         self._low = LowWatermark()
         self._outlet, self._pace, self._muted, self._absorbed = Outlet(open_publisher()), pace(), False, 0
@@ -77,26 +76,25 @@ class CellShard:
         self._windows: set[tuple[str, int]] = set()
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
-        """Merge one piece's partial sums."""
+        """Merge one piece's partial sums; hidden sums and then users follow right behind the sums of their events."""
         watermark = self._low.observe(piece)
         facts, *sums = piece.batches
-        for batch in self._told(facts, sums):
-            self._tables[batch.schema.names[-1]].merge(batch)
+        cells_of = np.empty((0, len(WINDOWS)), np.int32)
+        for batch in sums:
+            family = batch.schema.names[-1]
+            if family == HIDDEN:
+                self._sessions.absorb(facts, batch)
+            elif family == USERS:
+                self._sessions.add_users(batch, cells_of)
+            elif (found := self._tables[family].merge(batch)) is not None:
+                cells_of = found
         self._absorbed += sum(batch.num_rows for batch in piece.batches)
         if watermark > BEFORE_ALL_MS:
-            self._broadcasts.forget(watermark)
+            self._sessions.forget(watermark)
         if not self._muted and self._pace.is_due(piece.urgent > LATER):
             self.publish(watermark)
             self._pace.written()
         yield from ()
-
-    def _told(self, facts: pa.RecordBatch, sums: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield sums that belong to cells, with those that the facts of sessions decide."""
-        for batch in sums:
-            if batch.schema.names[-1] == HIDDEN:
-                yield from self._broadcasts.absorb(facts, batch)
-            else:
-                yield batch
 
     def publish(self, watermark: int) -> None:
         """Write every changed cell, then archive and drop those that can no longer change.
@@ -134,7 +132,7 @@ class CellShard:
 
     def strays(self) -> Strays:
         """Return the cells that what comes later moves: credit, refunds by order time, the funnel, what sessions decide."""
-        moved = ("a", "m:o", "f", *(f"m:e:{scope}" for scope in _MOVED))
+        moved = ("a", "m:o", "f", *(f"m:e:{scope}" for scope in MOVED))
         return Strays(moved, lambda _key, _field: True, self._absorbed)
 
     def _write(self, key: str, change: Published) -> None:
@@ -168,7 +166,7 @@ class CellShard:
         tables = {family: table.state() for family, table in self._tables.items()}
         windows = sorted(self._windows)
         return {
-            "tables": tables, "broadcasts": self._broadcasts.state(), "low": self._low,
+            "tables": tables, "broadcasts": self._sessions.state(), "low": self._low,
             "absorbed": self._absorbed, "windows": windows,
         }  # fmt: skip
 
@@ -176,7 +174,7 @@ class CellShard:
         """Take an earlier `state()`; every cell held is published again."""
         for family, table in self._tables.items():
             table.load(state["tables"][family])
-        self._broadcasts.load(state["broadcasts"])
+        self._sessions.load(state["broadcasts"])
         self._low, self._absorbed = state["low"], state["absorbed"]
         self._windows = set(state["windows"])
 

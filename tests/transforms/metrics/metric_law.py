@@ -121,6 +121,28 @@ def sums_of(events: Iterable[Row]) -> dict[Cell, dict[str, int]]:
     return held
 
 
+def roles_of(event: Row) -> list[str]:
+    """As what an event shows its user in all its cells."""
+    if event["event_type"] == "view" and not event.get("holdout"):
+        return ["viewers"]
+    if event["event_type"] == "click":
+        return ["clickers"]
+    return ["buyers"] if event["event_type"] == "order" and event["order_status"] == "paid" else []
+
+
+def users_of(events: Iterable[Row]) -> dict[Cell, dict[str, set[str]]]:
+    """Every cell's distinct users by role; those online only in cells of the scope `session`."""
+    users: dict[Cell, dict[str, set[str]]] = {}
+    for event in events:
+        if event.get("user_id") is None:
+            continue
+        for cell in cells_of(event):
+            online = ["online_users"] if SCOPES[cell[0]] == "session" else []
+            for role in (*roles_of(event), *online):
+                users.setdefault(cell, {}).setdefault(role, set()).add(event["user_id"])
+    return users
+
+
 def touches_of_channel(events: Iterable[Row]) -> dict[tuple[str, int], int]:
     """How many touches each channel had in each minute."""
     touches: Counter[tuple[str, int]] = Counter()
@@ -157,7 +179,7 @@ def partials_by_cell(sums: Partials) -> dict[Cell, dict[str, int]]:
 _OPTIONAL = {
     "room_id": ["r1", "r2"], "session_id": ["s1"], "creator_id": ["k1", "店"], "traffic_source": ["recommend", "search"],
     "coupon_id": ["c1", "c2"], "ad_plan_id": ["p1"], "campaign_id": ["g1"], "item_id": ["i1", "i2", "r1"],
-    "user_id": ["u1", "u2"], "holdout": [True, False], "dwell_ms": [0, 5, 2**40], "schema_version": [1],
+    "user_id": ["u1", "u2", "u3", "客"], "holdout": [True, False], "dwell_ms": [0, 5, 2**40], "schema_version": [1],
 }  # fmt: skip
 _TIMES = (
     st.integers(0, 400_000) | st.integers(30 * DAY - 2, 30 * DAY + 60_002) | st.integers(0, 400 * 86_400_000)

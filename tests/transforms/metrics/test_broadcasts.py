@@ -74,8 +74,15 @@ class Told:
     def take(self, rows: list[Row]) -> None:
         view = EventView(batch_of(rows))
         sums = event_partials(view, DIMENSIONS)
-        for batch in [sums.visible, *self.book.absorb(facts_of(view), sums.hidden)]:
+        moved = self.book.learn(facts_of(view))
+        booked = self.book.book(sums.hidden)[1] if sums.hidden.num_rows else []
+        told = [*(part.rows for each in moved for part in (each.left, each.joined)), *(each.rows for each in booked)]
+        for batch in [sums.visible, *told]:
             self._add(batch)
+
+    def forget(self, watermark_ms: int) -> None:
+        settled = self.book.settled(watermark_ms)
+        self.book.keep(np.setdiff1d(np.arange(len(self.book)), settled))
 
     def _add(self, batch: pa.RecordBatch) -> None:
         for row in batch.to_pylist():
@@ -117,7 +124,7 @@ def test_only_what_may_still_move_is_remembered() -> None:
     ]
     told.take(rows)
     assert len(told.book) == len({(row["session_id"], row["event_time"] // MINUTE) for row in rows})
-    told.book.forget(T0 + 180 * MINUTE)
+    told.forget(T0 + 180 * MINUTE)
     oldest = (T0 + 180 * MINUTE - 2 * HOUR) // MINUTE - 1
     assert len(told.book) == sum(row["event_time"] // MINUTE >= oldest for row in rows)
     late = {

@@ -1,0 +1,102 @@
+"""The inner loop that adds users to the sets of their cells."""
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from transforms.metrics.kernels import KINDS
+from transforms.metrics.set_kernels import (
+    CHANGED,
+    COUNT_MASK,
+    DENSE,
+    KNOWN,
+    MOVES,
+    NEW,
+    add,
+    add_in_place,
+    is_short,
+    kind_of,
+)
+from transforms.metrics.windows import MINUTE
+
+_NO_ROLE: Final = 0
+_NONE: Final = -1
+
+
+@njit(cache=True, nogil=True)
+def add_users(
+    space, refs, values, first, cells_of, users, which, heights, roles, rows, online_scope, online_kind, begin
+):
+    """Add each user to the sets of its role in the cells of its rows, from one place on while there is room.
+
+    Whoever is in the minute's set is in its hour's, day's and total's too, so most events look at minutes only.
+    In the cells of one scope everyone is online, in the minute alone. Places go by scope, then by event: the sets of
+    one scope are few, so they stay in the processor's cache. Returns the place at which the room ended.
+    """
+    arena, registers, heads, _, _ = space
+    count = len(users)
+    scope, i = begin // count, begin % count - 1
+    while scope < rows.shape[1]:
+        i += 1
+        if i == count:
+            scope, i = scope + 1, -1
+            continue
+        row, online = rows[i, scope], scope == online_scope
+        if row == _NONE or (roles[i] == _NO_ROLE and not online):
+            continue
+        if is_short(arena, heads):
+            return scope * count + i
+        user, register, value = users[i], np.int64(which[i]), heights[i]
+        window = 0 if roles[i] != _NO_ROLE else KINDS
+        kind = np.int64(roles[i]) - 1
+        while window < KINDS or online:
+            if window == KINDS:
+                online, window, kind = False, KINDS - 1, np.int64(online_kind)
+                cell = cells_of[row, MINUTE]
+            else:
+                cell = cells_of[row, window]
+            if cell == _NONE:
+                window = KINDS
+                continue
+            ref, outcome = add_in_place(arena, registers, refs[cell, kind], user, register, value)
+            if outcome == MOVES:
+                ref, is_new = add(space, ref, user)
+                outcome = NEW if is_new else KNOWN
+                refs[cell, kind] = ref
+            if outcome == KNOWN:
+                window = KINDS
+                continue
+            refs[cell, kind] = ref
+            if kind_of(ref) != DENSE:
+                values[cell, first + kind] = ref & COUNT_MASK
+            window += 1
+    return rows.shape[1] * count
+
+
+@njit(cache=True, nogil=True)
+def unsettled(refs, rows):
+    """Return the places (row, kind) of sketches that rose since they were last estimated, and call them settled."""
+    out = np.empty((refs.shape[1] * len(rows), 2), np.int64)
+    used = 0
+    for row in rows:
+        for kind in range(refs.shape[1]):
+            if refs[row, kind] & CHANGED:
+                refs[row, kind] &= ~CHANGED
+                out[used, 0], out[used, 1] = row, kind
+                used += 1
+    return out[:used]
+
+
+@njit(cache=True, nogil=True)
+def with_warm_sets(refs, rows, frozen):
+    """Return those rows that have a set which is not frozen."""
+    out = np.empty(len(rows), np.int64)
+    used = 0
+    for row in rows:
+        for kind in range(refs.shape[1]):
+            if refs[row, kind] and not refs[row, kind] & frozen:
+                out[used] = row
+                used += 1
+                break
+    return out[:used]
