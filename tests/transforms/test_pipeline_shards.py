@@ -96,7 +96,7 @@ class Chain:
         )
         self.orders = OrderShard(0, 1, 30 * DAY, HOUR, published, "is", pace)
         self.credits = AttributionShard(0, 1, AttributionWindow(), 30 * DAY, HOUR, published, "is", pace)
-        self.cells = CellShard("Asia/Shanghai", HOUR, 30 * DAY, published, "is", pace)
+        self.cells = CellShard("Asia/Shanghai", HOUR, 30 * DAY, published, "is", pace, pace)
         self.learner = LearnerShard(published, "is", pace)
 
     def _count(self, name: str, more: int) -> None:
