@@ -12,7 +12,7 @@ METRICS_NOW: Final = (
     "orders_cancelled", "units_paid", "gmv_placed_minor", "gmv_paid_minor", "refunds_minor", "refunds_by_order_time_minor",
     "net_gmv_minor",
 )  # fmt: skip
-BOARD_METRICS_NOW: Final = ("gmv_paid_minor", "net_gmv_minor", "orders_paid", "units_paid", "clicks", "views")
+BOARD_METRICS_NOW: Final = METRICS_NOW
 BOARD_WINDOWS_NOW: Final = ("hour", "day", "total")
 TABLES_NOW: Final = ("metrics", "leaderboards", "reconciliation")
 RECONCILIATION_NOW: Final = ("kind", "order_id", "item_id", "amount_minor")
