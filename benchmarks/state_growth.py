@@ -30,7 +30,7 @@ from transforms import checkpoints
 from transforms.attribution.book import AttributionWindow
 from transforms.checkpoints import Checkpoints
 from transforms.intake import Intake, TimeBounds
-from transforms.pieces import BEFORE_ALL_MS, Piece, Progress
+from transforms.pieces import BEFORE_ALL_MS, IDLE, Piece, Progress
 
 JOB: Final = "growth"
 DAY_S: Final = 86_400
@@ -69,7 +69,7 @@ def steps(told: LiveRoomOptions) -> dict[str, Any]:
 
 
 def through(shards: dict[str, Any], piece: Piece, step: str = "Dedup") -> None:
-    """Carry a piece through a step and those that follow; what it archives goes to disk elsewhere."""
+    """Carry a piece through a step and those that follow, each of which publishes; what it archives goes elsewhere."""
     output, following = FOLLOWS.get(step, ("", ""))
     for tag, (_, sent) in shards[step].absorb(piece):
         if tag == output:
@@ -89,7 +89,7 @@ def days(path: Path) -> Iterator[Day]:
         taken = intake.take(decode_jsonl(lines), highest)
         highest = taken.highest_ms
         watermark = highest - told.bounds.max_out_of_orderness_ms
-        through(shards, Piece(Progress(0, 1, sequence, watermark), (taken.admitted,)))
+        through(shards, Piece(Progress(0, 1, sequence, watermark), (taken.admitted,), IDLE))
         events += taken.admitted.num_rows
         begin = watermark if begin is None else begin
         if watermark >= begin + (number + 1) * DAY_MS:
