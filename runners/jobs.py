@@ -43,6 +43,8 @@ SPILL_DIR: Final = "spill"
 LOCK: Final = "job.lock"
 LIVE_PUBLISH_S: Final = 0.02
 REPLAY_PUBLISH_S: Final = 1.0
+LIVE_BOARDS_S: Final = 2.0
+REPLAY_BOARDS_S: Final = 10.0
 LIVE_CREDITS_S: Final = 0.25
 LIVE_MODEL_S: Final = 5.0
 REPLAY_MODEL_S: Final = 60.0
@@ -278,6 +280,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         dimensions=job_dimensions(job.request),
         recommender=job.request.recommender,
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
+        publish_boards_every_s=LIVE_BOARDS_S if live or job.request.speed else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if live or job.request.speed else REPLAY_MODEL_S,
         job=job.id,
