@@ -82,10 +82,13 @@ def time_bounds(settings: Settings) -> "TimeBounds":
 
 def described(identity: str, request: JobRequest, settings: Settings, attempt: int) -> dict[str, Any]:
     """Return what a job's figures belong to, as Redis keeps it."""
+    from transforms.io.simulation import is_synthetic
+
     return {
         "job_id": identity,
         "currency": settings.currency,
         "timezone": settings.timezone,
         "sources": " ".join(request.sources),
         "epoch": str(attempt),
+        "synthetic": str(int(is_synthetic(request.sources))),
     }

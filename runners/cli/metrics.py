@@ -40,6 +40,7 @@ def metrics(
                 "window": window,
                 "currency": job.currency,
                 "as_of": to_text(job.as_of_ms),
+                "synthetic": job.synthetic,
                 "rows": [{"window_start": to_text(row.window_start_ms), **row.values} for row in rows],
             }
         )
@@ -47,7 +48,7 @@ def metrics(
     shown = [name for name in (rows[0].values if rows else ()) if any(row.values[name] for row in rows)]
     print_table(
         f"{scope} {identifier}, {window}, as of {to_text(job.as_of_ms) or 'unknown'}, "
-        f"{job.currency or 'minor units'}",
+        f"{job.currency or 'minor units'}{', synthetic' if job.synthetic else ''}",
         ["window_start", *shown],
         [[to_text(row.window_start_ms) or "total", *(row.values[name] for name in shown)] for row in rows],
         "no figures",
