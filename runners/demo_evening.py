@@ -11,6 +11,8 @@ SCENARIO: Final = Scenario(events=150_000, users=12_000, items=600, seed=618)
 FOLDER: Final = "simulated"
 TIMEZONE: Final = "Asia/Shanghai"
 CURRENCY: Final = "CNY"
+ASKED_AT: Final = "2026-06-18T22:00+08:00"
+"""While rooms are live: a week later, when the last parcel has come, nothing of the evening is on sale any more."""
 
 
 def simulated_evening(data_dir: Path) -> Sample:
@@ -19,7 +21,15 @@ def simulated_evening(data_dir: Path) -> Sample:
     if not _is_made(folder):
         simulate(SCENARIO, folder)
     return Sample(
-        folder, folder / "dims", CURRENCY, TIMEZONE, _best_buyer(folder), ("room", "item"), "hour", True
+        path=folder,
+        dims=folder / "dims",
+        currency=CURRENCY,
+        timezone=TIMEZONE,
+        buyer=_best_buyer(folder),
+        boards=("room", "item"),
+        window="hour",
+        synthetic=True,
+        asked_at=ASKED_AT,
     )
 
 

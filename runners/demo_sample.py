@@ -26,7 +26,7 @@ class Sample:
     """What a demo replays: its events and dimensions, its currency, its busiest buyer, and how it is best shown.
 
     `boards` are the scopes whose leaders are shown, `window` is the one to show the platform by, `synthetic` whether
-    the events were simulated.
+    the events were simulated, `asked_at` when the buyer asks what to look at, without it after the last event.
     """
 
     path: Path
@@ -37,6 +37,7 @@ class Sample:
     boards: tuple[str, ...] = ("item",)
     window: str = "day"
     synthetic: bool = False
+    asked_at: str | None = None
 
 
 def find_sample(folder: Path = FOLDER) -> Sample:

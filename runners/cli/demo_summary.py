@@ -3,11 +3,14 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from runners.cli.demo_truth import as_rows, coupon_truths, print_coupons
 from runners.cli.money import money
 from runners.cli.output import console, print_table
+from runners.moments import parse_moment
 from serving.windows import to_text
 
 if TYPE_CHECKING:
+    from online_models.answer import Answer
     from runners.demo_sample import Sample
     from runners.settings import Settings
     from serving.metrics import MetricsRow
@@ -37,9 +40,8 @@ def as_document(reader: "Reader", sample: "Sample") -> dict[str, Any]:
             for scope in sample.boards
         },
         "attribution": {model: [asdict(row) for row in reader.attribution(model)] for model in MODELS},
-        "recommendations": {
-            sample.buyer: [asdict(item) for item in reader.recommend(sample.buyer, RECOMMENDED).items]
-        },
+        **({"coupons": as_rows(coupon_truths(reader, sample))} if sample.synthetic else {}),
+        "recommendations": {sample.buyer: [asdict(item) for item in _recommended(reader, sample).items]},
         "refused": reader.dead_letter_counts(),
     }
 
@@ -54,13 +56,20 @@ def print_tables(reader: "Reader", sample: "Sample", settings: "Settings") -> No
         rows = [[place.rank, place.id, money(place.value, sample.currency)] for place in places]
         print_table(f"{scope.capitalize()}s by GMV paid", ["rank", scope, "GMV paid"], rows)
     _print_attribution(reader, sample)
-    answer = reader.recommend(sample.buyer, RECOMMENDED)
+    if sample.synthetic:
+        print_coupons(coupon_truths(reader, sample), sample.currency)
+    answer = _recommended(reader, sample)
     best = [[rank, item.item_id, item.part] for rank, item in enumerate(answer.items, start=1)]
     print_table(
         f"Recommended to buyer {sample.buyer}", ["rank", "item", "because of"], best, "no model was published"
     )
     print_table("Refused", ["reason", "events"], list(reader.dead_letter_counts().items()), "nothing")
     _print_next(sample, settings)
+
+
+def _recommended(reader: "Reader", sample: "Sample") -> "Answer":
+    asked_at_ms = parse_moment(sample.asked_at, sample.timezone) if sample.asked_at else None
+    return reader.recommend(sample.buyer, RECOMMENDED, asked_at_ms)
 
 
 def _told_of_simulation(sample: "Sample") -> list[list[object]]:
@@ -129,12 +138,13 @@ def _print_next(sample: "Sample", settings: "Settings") -> None:
     from rich.text import Text
 
     where = f"--redis {settings.redis}" if settings.redis else f"--data-dir {settings.data_dir}"
+    asked = f" --at {sample.asked_at}" if sample.asked_at else ""
     lines = [
         "Look further:",
         f"  interestream metrics platform all --window {sample.window} {where}",
         f"  interestream leaderboard item --metric net_gmv_minor {where}",
         f"  interestream attribution --model linear {where}",
-        f"  interestream recommend {sample.buyer} {where}",
+        f"  interestream recommend {sample.buyer}{asked} {where}",
         f"  interestream export results {where}",
     ]
     console().print(Text("\n".join(lines)), soft_wrap=True)

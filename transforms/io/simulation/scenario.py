@@ -16,7 +16,7 @@ FORMATS: Final = ("jsonl", "parquet", "ipc")
 START_MS: Final = 1_781_780_400_000  # 2026-06-18T19:00+08:00
 DAY_MS: Final = 86_400_000
 _LEAST: Final = {"evenings": 1, "rooms": 4, "users": 200, "items": 100, "events": 1_000}
-_MOST: Final = {"evenings": 1_000, "rooms": 10_000, "users": 50_000_000, "items": 1_000_000, "events": 10**10}
+_MOST: Final = {"evenings": 1_000, "rooms": 10_000, "users": 10_000_000, "items": 1_000_000, "events": 10**10}
 _MOST_SHARE: Final = 0.5
 
 
