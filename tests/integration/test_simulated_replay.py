@@ -44,8 +44,8 @@ def test_figures_are_those_of_the_truth(folder: Path) -> None:
 
 
 def test_items_earn_what_the_truth_says(folder: Path) -> None:
-    published = sql(folder, """
-        SELECT id, net_gmv_minor FROM METRICS WHERE scope = 'item' AND "window" = 'total' AND orders_paid > 0""")  # fmt: skip
+    of_items = "scope = 'item' AND \"window\" = 'total' AND orders_paid > 0"
+    published = sql(folder, f"SELECT id, net_gmv_minor FROM METRICS WHERE {of_items}")
     true = sql(folder, "SELECT item_id, sum(net_minor) FROM ORDERS WHERE paid_at IS NOT NULL GROUP BY 1")
     assert sorted(published) == sorted(true)
 
