@@ -13,8 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def demo(folder: Path, *arguments: str) -> str:
+    return interestream("demo", "--no-serve", "--data-dir", str(folder), *arguments)
+
+
+def interestream(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "runners.cli.app", "demo", "--no-serve", "--data-dir", str(folder), *arguments],
+        [sys.executable, "-m", "runners.cli.app", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -40,6 +44,9 @@ def query(folder: Path, text: str) -> list[tuple[Any, ...]]:
 def test_it_says_that_it_is_synthetic(folder: Path, shown: Any) -> None:
     assert shown["synthetic"] is True
     assert "These data are synthetic" in demo(folder)
+    look = ("metrics", "platform", "all", "--data-dir", str(folder))
+    assert json.loads(interestream(*look, "--json"))["synthetic"] is True
+    assert "CNY, synthetic" in interestream(*look)
 
 
 def test_the_totals_are_those_intended(folder: Path, shown: Any) -> None:

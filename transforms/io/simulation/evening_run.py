@@ -58,7 +58,7 @@ class Simulator:
         self.interests = Interests(draws)
 
     def plan(self, number: int) -> Plan:
-        """Plan an evening; costs a few hundred bytes a visit while it lasts."""
+        """Plan an evening; costs some 500 bytes a visit while it lasts."""
         scenario, world, draws = self._scenario, self._world, self._draws
         evening = make_evening(scenario, world, draws, number)
         promotions = make_promotions(scenario, evening, draws, wanted_visits(scenario))

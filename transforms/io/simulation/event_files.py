@@ -1,6 +1,7 @@
 """The files that simulated events go to: one an evening, as JSON lines, Parquet or Arrow IPC."""
 
 import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
@@ -39,11 +40,12 @@ class EventFiles:
         """Begin the file of an evening; it holds what arrives until the next one begins."""
         path = self._folder / f"events-{evening:03d}.{SUFFIXES[self._form]}"
         if self._form == "jsonl":
-            return _LineFile(path.open("wb"), self._lines)
+            return _Behind(_LineFile(path.open("wb"), self._lines))
         if self._form == "parquet":
-            writer = pq.ParquetWriter(path, EVENT_SCHEMA, compression="zstd")
-            return _ColumnFile(writer, self._columns)
-        return _ColumnFile(pa.ipc.new_file(str(path), EVENT_SCHEMA), self._columns)
+            return _Behind(
+                _ColumnFile(pq.ParquetWriter(path, EVENT_SCHEMA, compression="zstd"), self._columns)
+            )
+        return _Behind(_ColumnFile(pa.ipc.new_file(str(path), EVENT_SCHEMA), self._columns))
 
     def described(self) -> list[dict[str, Any]]:
         """Return each file's name, size and SHA-256."""
@@ -54,6 +56,28 @@ def _described(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"file": f"{FOLDER}/{path.name}", "bytes": path.stat().st_size, "sha256": digest}
+
+
+class _Behind:
+    """Renders and writes a block while the next one is computed; never more than one waits."""
+
+    def __init__(self, file: EventFile) -> None:
+        self._file = file
+        self._writer = ThreadPoolExecutor(max_workers=1)
+        self._under_way: Future[None] | None = None
+
+    def write(self, events: Block) -> None:
+        self._finish()
+        self._under_way = self._writer.submit(self._file.write, events)
+
+    def close(self) -> None:
+        self._finish()
+        self._writer.shutdown()
+        self._file.close()
+
+    def _finish(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
 
 
 class _LineFile:

@@ -121,9 +121,10 @@ class _Run:
     def _emit(self, file: event_files.EventFile, until_ms: int | None) -> None:
         """Write what has arrived before a moment; the rest waits for its turn."""
         arrived = self._waiting["arrival"] < (1 << 62 if until_ms is None else until_ms)
-        ready = rows(self._waiting, arrived)
+        places = np.flatnonzero(arrived)
+        ready = rows(self._waiting, places[np.argsort(self._waiting["arrival"][places], kind="stable")])
         self._waiting = rows(self._waiting, ~arrived)
-        file.write(rows(ready, np.argsort(ready["arrival"], kind="stable")))
+        file.write(ready)
         for kind, count in enumerate(np.bincount(ready["kind"]).tolist()):
             if count:
                 self.counted[TYPES[kind]] += count

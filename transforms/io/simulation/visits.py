@@ -73,7 +73,7 @@ def make_visits(
     scenario: Scenario, world: World, evening: Evening, promotions: Promotions, reached: Reached,
     interests: Interests, draws: Draws,
 ) -> Visits:  # fmt: skip
-    """Draw an evening's visits; holds a few hundred bytes a visit while it does."""
+    """Draw an evening's visits; holds some 500 bytes a visit while it does."""
     own = max(1, wanted_visits(scenario) - int((~reached.held_out | reached.comes_anyway).sum()))
     first = (evening.number + 1) * VISITS_PER_EVENING
     ids = first + np.arange(own)
