@@ -44,17 +44,17 @@ def simulate(
     from transforms.io.simulation import simulate as simulate_into
 
     scenario = Scenario(
-        evenings,
-        rooms,
-        users,
-        items,
-        events,
-        seed,
-        parse_moment(start, _TIMEZONE),
-        late,
-        duplicates,
-        broken,
-        format_,
+        evenings=evenings,
+        rooms=rooms,
+        users=users,
+        items=items,
+        events=events,
+        seed=seed,
+        start_ms=parse_moment(start, _TIMEZONE),
+        late=late,
+        duplicates=duplicates,
+        broken=broken,
+        format=format_,
     )
     with counting() as tell:
         made = simulate_into(scenario, out, lambda done: tell("simulated", done))
