@@ -23,7 +23,7 @@ $(READY): setup.py pyproject.toml requirements.txt
 	$(BIN)/python -m pipelines.warm_up
 	touch $(READY)
 
-demo: $(READY) ## replay a real shop's month into an embedded Redis and show the results
+demo: $(READY) ## replay a simulated evening into an embedded Redis and show the results
 	$(BIN)/interestream demo $(ARGS)
 
 test: $(READY) ## run all tests, two at a time

@@ -92,6 +92,8 @@ def time_bounds(settings: Settings) -> "TimeBounds":
 
 def described(identity: str, request: JobRequest, settings: Settings, attempt: int) -> dict[str, Any]:
     """Return what a job's figures belong to, as Redis keeps it."""
+    from transforms.io.simulation import is_synthetic
+
     return {
         "job_id": identity,
         "currency": settings.currency,
@@ -99,4 +101,5 @@ def described(identity: str, request: JobRequest, settings: Settings, attempt: i
         "sources": " ".join(request.sources),
         "epoch": str(attempt),
         "scopes": " ".join(job_dimensions(request).scopes),
+        "synthetic": str(int(is_synthetic(request.sources))),
     }

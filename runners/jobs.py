@@ -256,11 +256,14 @@ def _describe(job: _Job, status: str) -> None:
 
 
 def _description(job: _Job) -> dict[str, str]:
+    from transforms.io.simulation import is_synthetic
+
     settings = job.settings
     return {
         "job_id": job.id, "currency": settings.currency, "timezone": settings.timezone,
         "sources": " ".join(job.request.sources), "epoch": str(job.checkpoints.epoch),
         "scopes": " ".join(job_dimensions(job.request).scopes),
+        "synthetic": str(int(is_synthetic(job.request.sources))),
     }  # fmt: skip
 
 

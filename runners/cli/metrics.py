@@ -47,13 +47,14 @@ def metrics(
             "window": window,
             "currency": job.currency,
             "as_of": to_text(job.as_of_ms),
+            "synthetic": job.synthetic,
             "rows": [{"window_start": to_text(row.window_start_ms), **row.figures} for row in rows],
         }
         print_json(shown | ({"funnel": _plain(funnel)} if funnel else {}))
         return
     title = (
         f"{scope} {identifier}, {window}, as of {to_text(job.as_of_ms) or 'unknown'}, "
-        f"{job.currency or 'minor units'}"
+        f"{job.currency or 'minor units'}{', synthetic' if job.synthetic else ''}"
     )
     for begin in range(0, max(len(rows), 1), WINDOWS_A_TABLE):
         _print(title, rows[begin : begin + WINDOWS_A_TABLE], job.currency)
