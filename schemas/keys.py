@@ -5,7 +5,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 
 | key | type | field → value |
 |---|---|---|
-| `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `scopes`, `status`, `synthetic` |
+| `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `scopes`, … |
 | `NS:epoch` | string | counter of attempts; each attempt's writes carry its number |
 | `NS:progress` | hash | `watermark_ms`, `as_of_ms`, `events` … of the running attempt |
 | `NS:counts` | hash | shard → how many events it has judged, by verdict (jobs on a cluster only) |
