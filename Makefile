@@ -23,7 +23,7 @@ $(READY): setup.py pyproject.toml requirements.txt
 	$(BIN)/python -m pipelines.warm_up
 	touch $(READY)
 
-demo: $(READY) ## replay a real shop's month into an embedded Redis and show the results
+demo: $(READY) ## replay a simulated evening into an embedded Redis and show the results
 	$(BIN)/interestream demo $(ARGS)
 
 test: $(READY) ## run all tests, two at a time
@@ -42,8 +42,9 @@ format: $(READY) ## bring all files to the format that lint asks for
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure a replay of EVENTS events beside a hand-written loop, and the latency of a live run
+bench: $(READY) ## measure a replay of EVENTS events beside a hand-written loop, the catalogue's cost, and live latency
 	$(BIN)/python benchmarks/replay_throughput.py --events $(EVENTS) --cache build/bench
+	$(BIN)/python benchmarks/catalogue_cost.py --events $(EVENTS) --cache build/bench
 	$(BIN)/python benchmarks/live_latency.py --cache build/bench $(ARGS)
 
 lock: ## resolve requirements.txt anew from setup.py (needs uv)

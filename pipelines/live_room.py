@@ -12,7 +12,7 @@ until the source ends, runs all of it as one fused stage.
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
 
@@ -24,10 +24,13 @@ from transforms.dedup import DedupShard, Routes
 from transforms.io.read import ReadEvents, SourceConfig
 from transforms.metrics.shard import CellShard
 from transforms.orders.shard import OrderShard
-from transforms.pacing import Pace
+from transforms.pacing import SPACING, Pace
 from transforms.recommend.shard import LearnerShard
 from transforms.shards import Sharded
 from transforms.tally import Tally
+
+BOARD_SPACING: Final = 49
+"""Leaderboards take at most about a fiftieth of the time, a tenth of what all figures may take."""
 
 
 def build_live_room(pipeline: beam.Pipeline, sources: list[SourceConfig], options: LiveRoomOptions) -> None:
@@ -75,6 +78,7 @@ def _figures(options: LiveRoomOptions, key: int) -> CellShard:  # noqa: ARG001
     return CellShard(
         options.timezone, options.bounds.allowed_lateness_ms, options.order_horizon_ms,
         options.open_publisher, options.namespace, _pace(options.publish_every_s),
+        _pace(options.publish_boards_every_s, BOARD_SPACING),
     )  # fmt: skip
 
 
@@ -82,5 +86,5 @@ def _learn(options: LiveRoomOptions, key: int) -> Any:  # noqa: ARG001
     return LearnerShard(options.open_publisher, options.namespace, _pace(options.publish_model_every_s))
 
 
-def _pace(interval_s: float) -> Callable[[], Pace]:
-    return partial(Pace, interval_s, time.monotonic)
+def _pace(interval_s: float, spacing: int = SPACING) -> Callable[[], Pace]:
+    return partial(Pace, interval_s, time.monotonic, spacing)

@@ -24,6 +24,7 @@ class LiveRoomOptions:
     shards: int = 1
     recommender: bool = True
     publish_every_s: float = 1.0
+    publish_boards_every_s: float = 2.0
     publish_credits_every_s: float = 1.0
     publish_model_every_s: float = 5.0
     job: str | None = None

@@ -12,6 +12,7 @@ from schemas.codecs.jsonl import decode_jsonl
 from schemas.gate import compile_gate
 from transforms.attribution.book import AttributionWindow
 from transforms.attribution.shard import AttributionShard
+from transforms.boards import Board
 from transforms.dedup import DedupShard, Routes
 from transforms.intake import Intake, TimeBounds
 from transforms.io import wire  # noqa: F401 - loads its kernels
@@ -38,6 +39,9 @@ class Nowhere(Lossless):
         """Keep nothing."""
 
     set_once = set_newer
+
+    def set_boards(self, key: str, version: bytes, boards: Sequence[Board]) -> None:
+        """Keep nothing."""
 
     def add_windows(self, key: str, starts_ms: Sequence[int]) -> None:
         """Keep nothing."""
@@ -113,7 +117,7 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
         "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender), lambda *_: None),
         "new": OrderShard(0, 1, long_ms, late_ms, Nowhere, "warm", pace),
         "lines": AttributionShard(0, 1, AttributionWindow(), long_ms, late_ms, Nowhere, "warm", pace),
-        "figures": CellShard("UTC", late_ms, long_ms, Nowhere, "warm", pace),
+        "figures": CellShard("UTC", late_ms, long_ms, Nowhere, "warm", pace, pace),
     }
     if recommender:
         shards["learn"] = LearnerShard(Nowhere, "warm", pace)

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 LIVE_PUBLISH_S: Final = 0.1
 """No sooner than bundles end (`runners.flink.LIVE_BUNDLE_MS`)."""
+LIVE_BOARDS_S: Final = 2.0
 LIVE_CREDITS_S: Final = 0.5
 LIVE_MODEL_S: Final = 5.0
 REPLAY_PUBLISH_S: Final = 1.0
+REPLAY_BOARDS_S: Final = 10.0
 REPLAY_MODEL_S: Final = 60.0
 
 
@@ -44,6 +46,7 @@ def cluster_options(
         shards=shards,
         recommender=request.recommender,
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,
+        publish_boards_every_s=LIVE_BOARDS_S if soon else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if soon else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if soon else REPLAY_MODEL_S,
         job=None,
@@ -89,6 +92,8 @@ def time_bounds(settings: Settings) -> "TimeBounds":
 
 def described(identity: str, request: JobRequest, settings: Settings, attempt: int) -> dict[str, Any]:
     """Return what a job's figures belong to, as Redis keeps it."""
+    from transforms.io.simulation import is_synthetic
+
     return {
         "job_id": identity,
         "currency": settings.currency,
@@ -96,4 +101,5 @@ def described(identity: str, request: JobRequest, settings: Settings, attempt: i
         "sources": " ".join(request.sources),
         "epoch": str(attempt),
         "scopes": " ".join(job_dimensions(request).scopes),
+        "synthetic": str(int(is_synthetic(request.sources))),
     }

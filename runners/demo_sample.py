@@ -23,13 +23,21 @@ class _Sale(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Sample:
-    """The sample's file and dimensions, its currency, and its busiest buyer, who makes the best example."""
+    """What a demo replays: its events and dimensions, its currency, its busiest buyer, and how it is best shown.
+
+    `boards` are the scopes whose leaders are shown, `window` is the one to show the platform by, `synthetic` whether
+    the events were simulated, `asked_at` when the buyer asks what to look at, without it after the last event.
+    """
 
     path: Path
     dims: Path
     currency: str
     timezone: str
     buyer: str
+    boards: tuple[str, ...] = ("item",)
+    window: str = "day"
+    synthetic: bool = False
+    asked_at: str | None = None
 
 
 def find_sample(folder: Path = FOLDER) -> Sample:

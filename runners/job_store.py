@@ -4,7 +4,16 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.keys import VERSION_BYTES, counts_key, epoch_key, job_key, unpack, unpack_version
+from schemas.keys import (
+    BOARDS,
+    VERSION_BYTES,
+    counts_key,
+    epoch_key,
+    job_key,
+    snapshot_key,
+    unpack,
+    unpack_version,
+)
 
 if TYPE_CHECKING:
     from transforms.io.redis_client import Client
@@ -71,7 +80,18 @@ class JobStore:
         for kind in _VERSIONED:
             for key in self._keys(f"{{{kind}[:}}]*"):
                 forgotten += self._forget_in(key, epoch)
-        return forgotten
+        return forgotten + self._forget_boards(epoch)
+
+    def _forget_boards(self, epoch: int) -> int:
+        """Delete leaderboards by the version of their mark; until new ones come, readers rank the cells."""
+        marks = self._keys("v:{b:*")
+        newer = [mark for mark in marks if _is_newer(self._redis.get(mark), epoch)]
+        groups = {mark.replace(b":v:{", b":{", 1) for mark in newer}
+        boards = [key for key in self._keys("{b:*") if key.rpartition(b":")[0] in groups]
+        self._unlink(boards)
+        if boards:
+            self._redis.hdel(snapshot_key(self._namespace), BOARDS)
+        return len(boards)
 
     def _forget_in(self, key: bytes, epoch: int) -> int:
         values: Any = self._redis.hgetall(key)
@@ -83,3 +103,7 @@ class JobStore:
         for begin in range(0, len(newer), _BATCH):
             self._redis.hdel(key, *newer[begin : begin + _BATCH])
         return len(newer)
+
+
+def _is_newer(version: Any, epoch: int) -> bool:
+    return version is not None and unpack_version(version).epoch > epoch

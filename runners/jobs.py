@@ -43,6 +43,8 @@ SPILL_DIR: Final = "spill"
 LOCK: Final = "job.lock"
 LIVE_PUBLISH_S: Final = 0.02
 REPLAY_PUBLISH_S: Final = 1.0
+LIVE_BOARDS_S: Final = 2.0
+REPLAY_BOARDS_S: Final = 10.0
 LIVE_CREDITS_S: Final = 0.25
 LIVE_MODEL_S: Final = 5.0
 REPLAY_MODEL_S: Final = 60.0
@@ -254,11 +256,14 @@ def _describe(job: _Job, status: str) -> None:
 
 
 def _description(job: _Job) -> dict[str, str]:
+    from transforms.io.simulation import is_synthetic
+
     settings = job.settings
     return {
         "job_id": job.id, "currency": settings.currency, "timezone": settings.timezone,
         "sources": " ".join(job.request.sources), "epoch": str(job.checkpoints.epoch),
         "scopes": " ".join(job_dimensions(job.request).scopes),
+        "synthetic": str(int(is_synthetic(job.request.sources))),
     }  # fmt: skip
 
 
@@ -278,6 +283,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         dimensions=job_dimensions(job.request),
         recommender=job.request.recommender,
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
+        publish_boards_every_s=LIVE_BOARDS_S if live or job.request.speed else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if live or job.request.speed else REPLAY_MODEL_S,
         job=job.id,

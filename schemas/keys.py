@@ -5,7 +5,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 
 | key | type | field → value |
 |---|---|---|
-| `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `scopes`, `status` |
+| `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `scopes`, … |
 | `NS:epoch` | string | counter of attempts; each attempt's writes carry its number |
 | `NS:progress` | hash | `watermark_ms`, `as_of_ms`, `events` … of the running attempt |
 | `NS:counts` | hash | shard → how many events it has judged, by verdict (jobs on a cluster only) |
@@ -15,6 +15,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS` |
 | `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS` |
 | `NS:{f:START}` | hash | category US from US to → cell of moves: users, and of all days (`-1`) twice their median time |
+| `NS:{b:LAYER:SCOPE:WINDOW:START}:METRIC` | zset | id scored by its value: the first hundred; layer `e` or `o` as above |
 | `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |
 | `NS:{c:BUCKET}` | hash | order_id US item_id → credit record |
 | `NS:{x:BUCKET}` | hash | kind US order_id US item_id → [amount_minor, event_time_ms]; amount 0: settled |
@@ -22,7 +23,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{d:REASON}` | hash | digest of the raw bytes → dead letter record |
 | `NS:{r}:model` | hash | `model` → recommender model |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
-| `NS:{s}` | hash | `begin`, `end` → version of the figures being written, and of those last written whole |
+| `NS:{s}` | hash | `begin`, `end`, `boards` → version of the figures being written, last written whole, and of the boards |
 | `NS:writers` | hash | writer → how many flushes it has made; one that finds less knows that something was lost |
 | `NS:writers:{N}` | hash | the same on further nodes of a Redis Cluster: the smallest N in a slot of each |
 | `NS:v:{…}` | string | the newest version that was written to the hash of the same braces; for writers only |
@@ -51,7 +52,7 @@ _VERSION = struct.Struct(">IqQ")
 VERSION_BYTES: Final = _VERSION.size
 """A version is 20 bytes, big-endian, so that comparing bytes compares versions."""
 
-SET_NEWER: Final = """
+_IS_OLDER: Final = """
 local layout = '>I4I4I4I4I4'
 local function is_older(value, held)
   local v1, v2, v3, v4, v5 = struct.unpack(layout, value)
@@ -62,6 +63,11 @@ local function is_older(value, held)
   if v4 ~= h4 then return v4 < h4 end
   return v5 < h5
 end
+"""
+
+SET_NEWER: Final = (
+    _IS_OLDER
+    + """
 local key, mark, oldest, newest = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local reached = redis.call('GET', mark)
 local none_is_older
@@ -93,6 +99,7 @@ if #fresh > 0 then redis.call('HSET', key, unpack(fresh)) end
 if reached and is_older(reached, newest) then redis.call('SET', mark, newest) end
 return refused
 """
+)
 """Compare-and-set of up to 1,000 fields of one hash; returns how many were refused as older.
 
 Keys: the hash and its mark (`mark_key`). Arguments: the oldest and the newest version written, then fields and
@@ -101,10 +108,36 @@ which takes a third of the server's time; without a mark beside a hash, all are 
 numbers: Lua compares strings by the server's locale, and not by their bytes.
 """
 
+SET_BOARDS: Final = (
+    _IS_OLDER
+    + """
+local mark, version = KEYS[1], ARGV[1]
+local reached = redis.call('GET', mark)
+if reached and is_older(version, reached) then return #KEYS - 1 end
+local at = 2
+for board = 2, #KEYS do
+  local places = tonumber(ARGV[at])
+  redis.call('DEL', KEYS[board])
+  if places > 0 then redis.call('ZADD', KEYS[board], unpack(ARGV, at + 1, at + 2 * places)) end
+  at = at + 2 * places + 1
+end
+redis.call('SET', mark, version)
+return 0
+"""
+)
+"""Replace whole leaderboards of one scope and window, all of them or none; returns how many were refused as older.
+
+Keys: the mark that they share (`mark_key` of `board_key`), then sorted sets. Arguments: their version; then of each
+set how many places it has, and score and id of each. A server that sees an id without a place deletes it so.
+"""
+
+SCRIPTS: Final = (SET_NEWER, SET_BOARDS)
+"""What a server must be given before anything is written to it."""
 
 BEGIN: Final = "begin"
 END: Final = "end"
-"""Fields of `snapshot_key`."""
+BOARDS: Final = "boards"
+"""Fields of `snapshot_key`; leaderboards may be as of an earlier moment than the figures."""
 
 RAISE: Final = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
@@ -172,6 +205,21 @@ def mark_key(key: str) -> str:
 def metric_key(namespace: str, layer: str, scope: str, window: str, start_ms: int) -> str:
     """Key of one scope's cells in one window; layer `e` books by event time, `o` by order time."""
     return f"{namespace}:{{m:{layer}:{scope}:{window}:{start_ms}}}"
+
+
+def board_key(namespace: str, layer: str, scope: str, window: str, start_ms: int, metric: str = "") -> str:
+    """Key of one leaderboard; without a metric, what the keys of all boards of the scope and window begin with.
+
+    >>> board_key("is", "e", "room", "hour", 0, "clicks")
+    'is:{b:e:room:hour:0}:clicks'
+    """
+    key = f"{namespace}:{{b:{layer}:{scope}:{window}:{start_ms}}}"
+    return f"{key}:{metric}" if metric else key
+
+
+def is_board_key(key: str) -> bool:
+    """Say whether a key is of leaderboards."""
+    return key.partition(":{")[2].startswith("b:")
 
 
 def attribution_key(namespace: str, model: str, attribution_window: str, window: str, start_ms: int) -> str:

@@ -81,6 +81,14 @@ FUNNEL_STEPS: Final = (
     ("known", "interested"), ("known", "ordered"), ("interested", "ordered"), ("ordered", "repurchased"),
 )  # fmt: skip
 """Every move there is from one stage to another, which may leave stages out; None: the first of all."""
+BOARD_PLACES: Final = 100
+"""How many ids a leaderboard has."""
+BOARD_METRICS: Final = {"e": (*EVENT_TIME_COUNTS, "net_gmv_minor"), "o": ORDER_TIME_COUNTS}
+"""What leaderboards rank by, by the layer of cells that they are ranked from."""
+BOARD_WINDOWS: Final = ("hour", "day", "total")
+"""Windows whose leaderboards are kept; those of a minute are ranked when they are asked for."""
+UNRANKED: Final = "platform"
+"""The scope that has one id only, and no leaderboard."""
 
 MODELS: Final = ("last_touch", "linear")
 ATTRIBUTION_WINDOWS: Final = ("click_7d_view_1d",)
@@ -110,6 +118,22 @@ DEFINITIONS: Final = {
     "premium_gmv_minor": "sum of amount_minor of paid lines of premium items",
     "refunds_by_order_time_minor": "sum of refunded amounts, by the time the line was paid",
     "net_gmv_minor": "gmv_paid_minor - refunds_minor",
+    "viewers": "distinct users with a view, holdouts excluded",
+    "clickers": "distinct users with a click",
+    "buyers": "distinct users with a paid line",
+    "online_users": "distinct users with any event in the minute, of sessions by the minute; else null",
+    "ctr": "clicks / impressions",
+    "click_to_paid": "orders_paid / clicks",
+    "view_conversion": "buyers / viewers",
+    "gpm_views_minor": "gmv_paid_minor × 1000 / views",
+    "gpm_viewers_minor": "gmv_paid_minor × 1000 / viewers",
+    "uv_value_minor": "gmv_paid_minor / viewers",
+    "aov_minor": "gmv_paid_minor / orders_paid",
+    "refund_rate": "refunds_by_order_time_minor / gmv_paid_minor",
+    "new_customer_share": "new_customer_gmv_minor / gmv_paid_minor",
+    "new_product_share": "new_product_gmv_minor / gmv_paid_minor",
+    "premium_share": "premium_gmv_minor / gmv_paid_minor",
+    "mean_dwell_ms": "dwell_ms / views",
 }
 """One line a figure, from metrics.md; help texts and exports read it here."""
 
@@ -121,6 +145,11 @@ def published_scopes(given: Collection[str]) -> tuple[str, ...]:
     ('service_provider', 'region', 'fact_channel')
     """
     return tuple(scope for scope in SCOPES if DIMENSION_OF_SCOPE.get(scope) in (None, *given))
+
+
+def has_online_users(scope: str, window: str) -> bool:
+    """Say whether `online_users` are counted there."""
+    return (scope, window) == ("session", "minute")
 
 
 def derive(counts: Mapping[str, int]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from schemas.events import DEAD_LETTER_SCHEMA, TIMESTAMP
-from schemas.metrics import DEFINITIONS, METRICS
+from schemas.metrics import DEFINITIONS, METRICS, RATIOS, UNIQUES
 
 _TEXT = pa.string()
 _COUNT = pa.int64()
@@ -17,13 +17,14 @@ _WINDOW = [("window", _TEXT), ("window_start", TIMESTAMP)]
 
 
 def _metric_field(name: str) -> pa.Field:
-    return pa.field(name, _COUNT, metadata={"description": DEFINITIONS[name]})
+    kind = pa.float64() if name in RATIOS else _COUNT
+    return pa.field(name, kind, metadata={"description": DEFINITIONS[name]})
 
 
 EXPORTS: Final = {
     "metrics": pa.schema(
         [pa.field("scope", _TEXT), pa.field("id", _TEXT), *map(pa.field, *zip(*_WINDOW, strict=True)),
-         *map(_metric_field, METRICS)]
+         *map(_metric_field, (*METRICS, *UNIQUES, *RATIOS))]
     ),
     "attribution": pa.schema(
         [("model", _TEXT), ("attribution_window", _TEXT), ("channel", _TEXT), ("id", _TEXT), *_WINDOW,

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import StoreError
 from schemas.keys import NAMESPACE
-from schemas.metrics import WINDOWS
+from schemas.metrics import UNRANKED, WINDOWS
 from schemas.outputs import EXPORTS
 from serving.access import Store
 from serving.folder import replaced_folder
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from serving.access import Client
 
 ROW_GROUP_ROWS: Final = 131_072
-NOT_RANKED: Final = "platform"
-"""The scope that has one id only."""
-
 Progress = Callable[[str, int], None]
 """Called with a table's name and the rows written of it so far."""
 
@@ -108,7 +105,7 @@ def _scope_tables(store: Store, spans: Sequence[Span]) -> Iterator[tuple[str, pa
     for scope in sorted(read_job(store).scopes):
         metrics = scope_metrics(store, scope, spans)
         yield "metrics", metrics
-        if scope != NOT_RANKED:
+        if scope != UNRANKED:
             yield "leaderboards", scope_leaderboards(metrics)
 
 

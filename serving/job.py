@@ -33,6 +33,11 @@ class JobState:
         return tuple(self.description.get("scopes", " ".join(SCOPES)).split())
 
     @property
+    def synthetic(self) -> bool:
+        """Whether the events were simulated, by `interestream simulate`, so that nobody takes them for real."""
+        return self.description.get("synthetic") == "1"
+
+    @property
     def as_of_ms(self) -> int | None:
         """The event time that the figures are true as of, in UTC milliseconds."""
         text = self.progress.get("as_of_ms")

@@ -126,7 +126,10 @@ class DedupShard:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
         dimensions, view = self._routes.dimensions.rows(), EventView(events)
         orders, touches = order_events(view, dimensions), touches_of(view, dimensions)
-        payments, sums = payments_of(orders, view, dimensions), event_partials(view, dimensions, want_cells=True)
+        payments, sums = (
+            payments_of(orders, view, dimensions),
+            event_partials(view, dimensions, want_cells=True),
+        )
         batches = [
             orders, facts_of(view), touches, payments,
             sums.visible, sums.hidden, users_batch(view, sums.asked_cells()), touch_partials(touches),

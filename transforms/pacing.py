@@ -17,15 +17,15 @@ False
 from collections.abc import Callable
 from typing import Final
 
-_SHARE: Final = 4
+SPACING: Final = 4
 """Writing takes at most about a fifth of the time: the next waits this many times as long as the last took."""
 
 
 class Pace:
     """Due once an interval, and whenever the source has nothing further; longer where writing is slow."""
 
-    def __init__(self, interval_s: float, clock: Callable[[], float]) -> None:
-        self._interval_s, self._clock = interval_s, clock
+    def __init__(self, interval_s: float, clock: Callable[[], float], spacing: int = SPACING) -> None:
+        self._interval_s, self._clock, self._spacing = interval_s, clock, spacing
         self._begun = self._due = clock() + interval_s
 
     def is_due(self, urgent: bool) -> bool:
@@ -39,7 +39,7 @@ class Pace:
     def written(self) -> None:
         """Take note that the writing that was due is done."""
         now = self._clock()
-        self._due = max(self._due, now + _SHARE * (now - self._begun))
+        self._due = max(self._due, now + self._spacing * (now - self._begun))
 
 
 class Sweep:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from transforms.archive import Finals, Write
+from transforms.boards import Board
 
 _FIELDS_A_WRITE: Final = 500
 
@@ -29,6 +30,9 @@ class Publisher(Protocol):
 
     def set_once(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values that depend only on their field, so that repeating them is harmless."""
+
+    def set_boards(self, key: str, version: bytes, boards: Sequence[Board]) -> None:
+        """Replace leaderboards of one scope and window, unless newer ones stand there; `board_key` without a metric."""
 
     def add_windows(self, key: str, starts_ms: Sequence[int]) -> None:
         """Add window starts to a window index."""
@@ -88,11 +92,13 @@ class Strays:
 
     `kinds` begin their keys' braces, `owns` says of a key and a field whether they are this shard's, and
     `sequence` is how far its state has come: values with a greater one in their version are of a lost stretch.
+    Leaderboards whose keys begin with one of `boards` are deleted whole.
     """
 
     kinds: tuple[str, ...]
     owns: Callable[[str, str], bool]
     sequence: int
+    boards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from runners.cli import (
     recommend,
     replay,
     run,
+    simulate,
     validate,
 )
 from schemas.errors import InterestreamError
@@ -51,6 +52,7 @@ app.command("demo", epilog=f"Example: {demo.EXAMPLE}")(demo.demo)
 app.command("run", epilog=f"Example: {run.EXAMPLE}", context_settings=BEAM)(run.run)
 app.command("replay", epilog=f"Example: {replay.EXAMPLE}", context_settings=BEAM)(replay.replay)
 app.command("publish", epilog=f"Example: {publish.EXAMPLE}")(publish.publish)
+app.command("simulate", epilog=f"Example: {simulate.EXAMPLE}")(simulate.simulate)
 app.command("import", epilog=f"Example: {import_.EXAMPLE}")(import_.import_)
 app.command("metrics", epilog=f"Example: {metrics.EXAMPLE}")(metrics.metrics)
 app.command("attribution", epilog=f"Example: {attribution.EXAMPLE}")(attribution.attribution)

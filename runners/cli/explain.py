@@ -29,7 +29,7 @@ def explain(
     orders: Annotated[int, typer.Option("--orders", min=0, help="How many orders to name a step.")] = 3,
     as_json: options.Json = False,
 ) -> None:
-    """Reconcile the money of one id, step by step: placed, paid, net; refunds by their time and by the order's."""
+    """Reconcile the money of one id, step by step: placed, paid, net; by day; refused; final."""
     from serving.explain import explain as explained
 
     with reading(settings) as reader:
@@ -57,6 +57,7 @@ def document(found: "Explanation") -> dict[str, Any]:
         "scope": found.scope, "id": found.id, "as_of": to_text(found.as_of_ms), "figures": found.figures,
         "chains": chains, "days": days, "provisional": found.provisional,
         "refused": [asdict(each) for each in found.refused],
+        "open_refunds": [asdict(each) for each in found.open_refunds],
     }  # fmt: skip
 
 
@@ -74,8 +75,12 @@ def _print(found: "Explanation", named: int, currency: str) -> None:
     )
     print_table("May still change", list(found.provisional), [list(found.provisional.values())])
     print_table(
-        "Refused", ["reason", "inputs", "orders_minor"],
-        [[each.reason, each.inputs, each.orders_minor] for each in found.refused],
+        "Refused", ["reason", "inputs", "orders_minor", "paid_minor"],
+        [[each.reason, each.inputs, each.orders_minor, each.paid_minor] for each in found.refused],
+    )  # fmt: skip
+    print_table(
+        "Refunds that no order explains", ["kind", "order_id", "item_id", "amount_minor"],
+        [list(asdict(each).values()) for each in found.open_refunds],
     )  # fmt: skip
     if any(chain.unexplained_minor for chain in found.chains):
         note(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from runners.cli.output import console, print_json, print_table
+from runners.cli.output import console, note, print_json, print_table
 from runners.jobs_request import JobRequest
 from runners.settings import Settings
 
@@ -22,6 +22,14 @@ def launch(request: JobRequest, settings: Settings, *, as_json: bool) -> None:
         print_json(document(report))
     else:
         print_report(report)
+    _say_if_synthetic(request)
+
+
+def _say_if_synthetic(request: JobRequest) -> None:
+    from transforms.io.simulation import is_synthetic
+
+    if is_synthetic(request.sources):
+        note("These events are synthetic, made by `interestream simulate`: no figure here is a real one.")
 
 
 def document(report: "JobReport") -> Any:

@@ -37,11 +37,11 @@ def leaderboard(
         board = reader.leaderboard(scope, metric, window=window, at_ms=at_ms, k=k)
     start = to_text(board.window_start_ms)
     if as_json:
-        document = {**asdict(board), "window_start": start}
-        del document["window_start_ms"]
+        document = {**asdict(board), "window_start": start, "as_of": to_text(board.as_of_ms)}
+        del document["window_start_ms"], document["as_of_ms"]
         print_json(document)
         return
-    title = f"{scope} by {metric}, {window}{f' from {start}' if start else ''}"
+    title = f"{scope} by {metric}, {window}{f' from {start}' if start else ''}, as of {to_text(board.as_of_ms) or 'unknown'}"
     print_table(
         title, ["rank", "id", metric], [[place.rank, place.id, place.value] for place in board.places]
     )

@@ -1,12 +1,13 @@
 """`interestream metrics SCOPE ID`: the figures of one id, window by window; of a category its funnel too."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from runners.cli import options
 from runners.cli.configured import configured
+from runners.cli.figures import told
 from runners.cli.looking import reading
 from runners.cli.output import print_json, print_table
 from runners.moments import parse_bounds
@@ -14,7 +15,9 @@ from runners.settings import Settings
 
 if TYPE_CHECKING:
     from serving.funnel import Funnel
+    from serving.metrics import MetricsRow
 
+WINDOWS_A_TABLE: Final = 6
 EXAMPLE = "interestream metrics platform all --window day --from 2010-12-01"
 
 
@@ -29,7 +32,7 @@ def metrics(
     to: options.To = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show every figure of one room, session, creator, item or traffic source; of a category also its funnel."""
+    """Show every figure of one id: counts, distinct users and ratios, window by window; of a category also its funnel."""
     from serving.windows import to_text
 
     with reading(settings) as reader:
@@ -38,26 +41,35 @@ def metrics(
         rows = reader.metrics(scope, identifier, window=window, from_ms=from_ms, to_ms=to_ms)
         funnel = reader.funnel(identifier, from_ms=from_ms, to_ms=to_ms) if scope == "category" else None
     if as_json:
-        told = {
+        shown = {
             "scope": scope,
             "id": identifier,
             "window": window,
             "currency": job.currency,
             "as_of": to_text(job.as_of_ms),
-            "rows": [{"window_start": to_text(row.window_start_ms), **row.values} for row in rows],
+            "synthetic": job.synthetic,
+            "rows": [{"window_start": to_text(row.window_start_ms), **row.figures} for row in rows],
         }
-        print_json(told | ({"funnel": _plain(funnel)} if funnel else {}))
+        print_json(shown | ({"funnel": _plain(funnel)} if funnel else {}))
         return
-    shown = [name for name in (rows[0].values if rows else ()) if any(row.values[name] for row in rows)]
-    print_table(
+    title = (
         f"{scope} {identifier}, {window}, as of {to_text(job.as_of_ms) or 'unknown'}, "
-        f"{job.currency or 'minor units'}",
-        ["window_start", *shown],
-        [[to_text(row.window_start_ms) or "total", *(row.values[name] for name in shown)] for row in rows],
-        "no figures",
+        f"{job.currency or 'minor units'}{', synthetic' if job.synthetic else ''}"
     )
+    for begin in range(0, max(len(rows), 1), WINDOWS_A_TABLE):
+        _print(title, rows[begin : begin + WINDOWS_A_TABLE], job.currency)
     if funnel:
         _print_funnel(funnel)
+
+
+def _print(title: str, rows: "list[MetricsRow]", currency: str | None) -> None:
+    """Print some windows beside each other; what is nothing in all of them is left out."""
+    from serving.windows import to_text
+
+    names = [name for name in (rows[0].figures if rows else ()) if any(row.figures[name] for row in rows)]
+    starts = [to_text(row.window_start_ms) or "total" for row in rows]
+    lines = [[name, *(told(name, row.figures[name], currency) for row in rows)] for name in names]
+    print_table(title, ["figure", *starts], lines, "no figures", right=starts)
 
 
 def _print_funnel(funnel: "Funnel") -> None:

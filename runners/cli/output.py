@@ -26,9 +26,10 @@ def print_json(document: Any) -> None:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str = "nothing"
-) -> None:
-    """Print rows under their headings; numbers stand right, None is a dash."""
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str = "nothing",
+    right: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Print rows under their headings; numbers and the columns named stand right, None is a dash."""
     from rich.table import Table
     from rich.text import Text
 
@@ -40,7 +41,9 @@ def print_table(
     table = Table(title=title, title_justify="left")
     for place, column in enumerate(columns):
         number = all(isinstance(line[place], int | float | None) for line in lines)
-        table.add_column(column, justify="right" if number or column.endswith("_minor") else "left")
+        table.add_column(
+            column, justify="right" if number or column in right or column.endswith("_minor") else "left"
+        )
     for line in lines:
         table.add_row(*(Text(_cell(value)) for value in line))
     out.print(table)

@@ -39,6 +39,20 @@ class Chain:
         return self.end_minor - self.start_minor - sum(step.amount_minor for step in self.steps)
 
 
+@dataclass(frozen=True)
+class Refused:
+    """Inputs that were refused for one reason, and what those of orders would have come to.
+
+    `paid_minor` and `orders` are of payments in the currency of the figures, each input once.
+    """
+
+    reason: str
+    inputs: int
+    orders_minor: int
+    paid_minor: int
+    orders: list[str]
+
+
 Judge = Callable[[Line], Iterable[tuple[str, int]]]
 
 
@@ -59,6 +73,44 @@ def refund_time_to_order_time(lines: Iterable[Line], figures: Figures, horizon_m
         return _refunds_moved(line, horizon_ms)
 
     return _chain("refunds_minor", "refunds_by_order_time_minor", figures, _steps(lines, judge))
+
+
+def whole_to_day(
+    lines: Iterable[Line], figures: Figures, day: str, day_minor: int, day_of: Callable[[int], str]
+) -> Chain:
+    """Explain GMV paid on one calendar day by that of the whole, as of a broadcast that goes on past midnight."""
+
+    def judge(line: Line) -> Iterable[tuple[str, int]]:
+        for payment in line.payments_here:
+            if day_of(payment.event_time_ms) != day:
+                yield f"paid here on {day_of(payment.event_time_ms)}", -payment.amount_minor
+
+    start = figures["gmv_paid_minor"]
+    return Chain("gmv_paid_minor", start, f"gmv_paid_minor on {day}", day_minor, _steps(lines, judge))
+
+
+def so_far_to_final(lines: Iterable[Line], figures: Figures, final_minor: int, closed_ms: int) -> Chain:
+    """Explain what of GMV paid is final by all of it: late events may still change minutes from `closed_ms` on."""
+
+    def judge(line: Line) -> Iterable[tuple[str, int]]:
+        for payment in line.payments_here:
+            if payment.event_time_ms >= closed_ms:
+                yield "paid here, in a minute that late events may still change", -payment.amount_minor
+
+    start = figures["gmv_paid_minor"]
+    return Chain("gmv_paid_minor", start, "gmv_paid_minor, final", final_minor, _steps(lines, judge))
+
+
+def received_to_accepted(figures: Figures, refused: Iterable[Refused]) -> Chain:
+    """Explain GMV paid by all payments that came in: what was refused of them, by reason."""
+    steps = [
+        Step(f"payment refused as {each.reason}", -each.paid_minor, each.orders)
+        for each in refused
+        if each.orders
+    ]
+    end = figures["gmv_paid_minor"]
+    start = end - sum(step.amount_minor for step in steps)
+    return Chain("payments received", start, "gmv_paid_minor", end, steps)
 
 
 def _chain(start: str, end: str, figures: Figures, steps: list[Step]) -> Chain:

@@ -44,6 +44,11 @@ class Line:
         return any(e.status == status and here in (None, e.here) for e in self.events)
 
     @property
+    def payments_here(self) -> list[OrderEvent]:
+        """Its payments here: GMV paid."""
+        return [event for event in self.events if event.status == PAID and event.here]
+
+    @property
     def payment(self) -> OrderEvent | None:
         """The first payment, at whose time refunds are booked by order time."""
         return next((e for e in self.events if e.status == PAID), None)

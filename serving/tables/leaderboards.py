@@ -7,14 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from schemas.metrics import BOARD_PLACES, BOARD_WINDOWS, METRICS
 from schemas.outputs import EXPORTS
 from serving.tables.order import constant
 
-LEADERBOARD_METRICS: Final = (
-    "gmv_paid_minor", "net_gmv_minor", "orders_paid", "units_paid", "clicks", "views",
-)  # fmt: skip
-LEADERBOARD_WINDOWS: Final = ("day", "hour", "total")
-PLACES: Final = 100
+_WINDOWS: Final = sorted(BOARD_WINDOWS)
 
 
 def scope_leaderboards(metrics: pa.Table) -> pa.Table:
@@ -22,8 +19,8 @@ def scope_leaderboards(metrics: pa.Table) -> pa.Table:
 
     Only values above 0 have a place; equal ones stand in the order of their ids.
     """
-    kept = metrics.filter(pc.is_in(metrics["window"], pa.array(LEADERBOARD_WINDOWS)))
-    boards = [_board(kept, metric) for metric in sorted(LEADERBOARD_METRICS)]
+    kept = metrics.filter(pc.is_in(metrics["window"], pa.array(_WINDOWS)))
+    boards = [_board(kept, metric) for metric in sorted(METRICS)]
     return pa.concat_tables([EXPORTS["leaderboards"].empty_table(), *boards])
 
 
@@ -33,14 +30,14 @@ def _board(metrics: pa.Table, metric: str) -> pa.Table:
     # The sort is stable and rows come in the order of their ids, which so decides between equal values.
     order = np.lexsort((-running[metric].to_numpy(), group))
     rank = _rank_in_group(group[order])
-    leading = running.take(order[rank <= PLACES])
+    leading = running.take(order[rank <= BOARD_PLACES])
     return pa.Table.from_arrays(
         [
             leading["scope"],
             constant(metric, leading.num_rows),
             leading["window"],
             leading["window_start"],
-            pa.array(rank[rank <= PLACES], pa.int32()),
+            pa.array(rank[rank <= BOARD_PLACES], pa.int32()),
             leading["id"],
             leading[metric],
         ],
@@ -50,7 +47,7 @@ def _board(metrics: pa.Table, metric: str) -> pa.Table:
 
 def _group_numbers(metrics: pa.Table) -> NDArray[np.int64]:
     """Number the (window, start) of each row, in the order of windows and starts."""
-    window = np.searchsorted(LEADERBOARD_WINDOWS, metrics["window"].to_numpy())
+    window = np.searchsorted(_WINDOWS, metrics["window"].to_numpy())
     start = pc.fill_null(metrics["window_start"].cast(pa.int64()), -1).to_numpy()
     _, number = np.unique(np.stack([window, start]), axis=1, return_inverse=True)
     return number.reshape(-1)

@@ -2,16 +2,28 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.keys import metric_key
-from schemas.metrics import EVENT_TIME_COUNTS, METRICS, ORDER_TIME_COUNTS
+from schemas.metrics import (
+    EVENT_TIME_COUNTS,
+    METRICS,
+    ORDER_TIME_COUNTS,
+    RATIOS,
+    UNIQUES,
+    WINDOWS,
+    has_online_users,
+)
 from schemas.outputs import EXPORTS
 from serving.access import Store
+from serving.ratios import ratio_column
 from serving.tables.layers import Figures, Span, read_figures
 from serving.tables.order import constant, ordered
 
-_STORED = (*EVENT_TIME_COUNTS, *ORDER_TIME_COUNTS)
+_BY_EVENT_TIME = (*EVENT_TIME_COUNTS, *UNIQUES)
+_STORED = (*_BY_EVENT_TIME, *ORDER_TIME_COUNTS)
 
 
 def scope_metrics(store: Store, scope: str, spans: Sequence[Span]) -> pa.Table:
@@ -23,7 +35,7 @@ def scope_metrics(store: Store, scope: str, spans: Sequence[Span]) -> pa.Table:
         )
         for span in spans
     ]
-    widths = (len(EVENT_TIME_COUNTS), len(ORDER_TIME_COUNTS))
+    widths = (len(_BY_EVENT_TIME), len(ORDER_TIME_COUNTS))
     return _table(scope, read_figures(store, spans, keys, widths).nonzero())
 
 
@@ -36,5 +48,15 @@ def _table(scope: str, figures: Figures) -> pa.Table:
         figures.windows,
         figures.window_starts(),
         *(pa.array(columns[name]) for name in METRICS),
+        *(pa.array(columns[name], mask=_uncounted(name, scope, figures.windows)) for name in UNIQUES),
+        *(pa.array(ratio_column(name, columns), from_pandas=True) for name in RATIOS),
     ]
     return ordered(pa.Table.from_arrays(arrays, schema=EXPORTS["metrics"]))
+
+
+def _uncounted(unique: str, scope: str, windows: pa.Array) -> "np.ndarray | None":
+    """Return in which rows distinct users are not counted."""
+    if unique != "online_users":
+        return None
+    counted = [window for window in WINDOWS if has_online_users(scope, window)]
+    return np.asarray(pc.invert(pc.is_in(windows, pa.array(counted, pa.string()))))

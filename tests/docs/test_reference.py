@@ -19,8 +19,10 @@ from schemas.metrics import (
     EVENT_TIME_COUNTS,
     METRICS,
     ORDER_TIME_COUNTS,
+    RATIOS,
     SCOPES,
     TOUCH_COUNTS,
+    UNIQUES,
     WINDOWS,
 )
 from schemas.outputs import EXPORTS
@@ -70,7 +72,9 @@ def test_scopes_windows_and_metrics() -> None:
     assert [bare(row[0]) for row in scopes[1:]] == list(SCOPES)
     assert [bare(row[0]) for row in windows[1:]] == list(WINDOWS)
     [figures] = tables(REFERENCE / "metrics.md", "## Figures")
-    assert {bare(row[0]): row[1] for row in figures[1:]} == {name: DEFINITIONS[name] for name in METRICS}
+    named = (*METRICS, *UNIQUES, *RATIOS)
+    assert {bare(row[0]): row[1] for row in figures[1:]} == {name: DEFINITIONS[name] for name in named}
+    assert [bare(row[0]) for row in figures[1:]] == list(named)
 
 
 def test_settings_and_their_defaults() -> None:
@@ -126,7 +130,13 @@ def test_cells_are_in_the_stored_order() -> None:
     stored = [re.findall(r"`(\w+)`", row[1]) for row in cells[1:]]
     assert stored == [
         list(names)
-        for names in (EVENT_TIME_COUNTS, ORDER_TIME_COUNTS, ATTRIBUTION_COUNTS, TOUCH_COUNTS, FUNNEL_CELL)
+        for names in (
+            (*EVENT_TIME_COUNTS, *UNIQUES),
+            ORDER_TIME_COUNTS,
+            ATTRIBUTION_COUNTS,
+            TOUCH_COUNTS,
+            FUNNEL_CELL,
+        )
     ]
     said = "the twelfth integer of the array"
     assert said in " ".join(prose(REFERENCE / "redis.md").split())

@@ -62,12 +62,12 @@ def explained(home: Path, scope: str, identifier: str, *minutes: int) -> Explana
 
 
 def steps(found: Explanation) -> list[dict[str, tuple[int, list[str]]]]:
-    assert [chain.unexplained_minor for chain in found.chains] == [0, 0, 0]
+    assert {chain.unexplained_minor for chain in found.chains} == {0}
     return [{step.what: (step.amount_minor, step.orders) for step in chain.steps} for chain in found.chains]
 
 
 def test_every_step_names_its_amount_and_its_orders(told: Path) -> None:
-    paid, net, by_order_time = steps(explained(told, "room", "r1", 0, 5))
+    paid, net, by_order_time, *_ = steps(explained(told, "room", "r1", 0, 5))
     assert paid == {
         "placed here, not paid so far": (-500, ["o3"]),
         "placed here, paid at another time or place": (-300, ["o4"]),
@@ -85,7 +85,7 @@ def test_every_step_names_its_amount_and_its_orders(told: Path) -> None:
 
 
 def test_a_refund_elsewhere_than_its_payment(told: Path) -> None:
-    _, net, by_order_time = steps(explained(told, "room", "r1"))
+    _, net, by_order_time, *_ = steps(explained(told, "room", "r1"))
     assert net["refunded here, paid at another time or place"] == (-11, ["o12"])
     assert by_order_time["refunded here, paid at another time or place"] == (-11, ["o12"])
 
@@ -93,6 +93,7 @@ def test_a_refund_elsewhere_than_its_payment(told: Path) -> None:
 def test_what_was_refused_is_told_with_its_money(told: Path) -> None:
     [refused] = explained(told, "room", "r1").refused
     assert (refused.inputs, refused.orders_minor) == (1, 77)
+    assert (refused.paid_minor, refused.orders) == (0, []), "dollars are not added to yuan"
     assert explained(told, "room", "r2").refused == []
     assert explained(told, "platform", "all", 6, 20).refused == []
 
@@ -103,6 +104,62 @@ def test_days_and_what_may_still_change_add_up(told: Path) -> None:
         sum(day["gmv_paid_minor"] for day in found.days.values()) == found.figures["gmv_paid_minor"] == 2200
     )
     assert found.provisional == {name: found.figures[name] for name in found.provisional}
+
+
+NIGHT = [
+    order(1, 0, "paid", 1000, session_id="s1"),
+    order(2, 58, "paid", 500, session_id="s1"),
+    order(3, 61, "paid", 70, session_id="s1"),
+    order(4, 62, "paid", 8, session_id="s1", order_id="o3"),
+    order(5, 75, "refunded", 600, session_id="s1", order_id="o2"),
+    order(6, 75, "refunded", 5, session_id="s1"),
+    order(7, 90, "paid", 9, session_id="s2"),
+    order(8, 300, "paid", 40, session_id="s1"),
+    order(9, 301, "paid", 33, session_id="s1", order_id="o9") | {"event_time": START_MS},
+    order(10, 330, "paid", 20, session_id="s1"),
+]
+"""A broadcast past midnight, with a refund beyond its payment, one of no payment, and a payment that came too late."""
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("night")
+    events = home / "events.jsonl"
+    events.write_text("".join(json.dumps(event) + "\n" for event in NIGHT))
+    # An hour after the first order it is midnight there.
+    replayed(home, events, settings={"timezone": "Atlantic/Azores"})
+    return home
+
+
+def test_a_broadcast_and_the_day_that_it_began_on(night: Path) -> None:
+    [chain] = [chain for chain in explained(night, "session", "s1").chains if " on " in chain.end]
+    assert (chain.start_minor, chain.end, chain.end_minor) == (1638, "gmv_paid_minor on 2025-12-31", 1500)
+    assert [(step.what, step.amount_minor, step.orders) for step in chain.steps] == [
+        ("paid here on 2026-01-01", -138, ["o10", "o3", "o8"])
+    ]
+
+
+def test_what_is_final_and_what_was_refused(night: Path) -> None:
+    found = explained(night, "session", "s1")
+    received, final = found.chains[-2:]
+    assert (received.start_minor, received.end_minor) == (1671, 1638)
+    assert [(step.what, step.amount_minor, step.orders) for step in received.steps] == [
+        ("payment refused as too_late", -33, ["o9"])
+    ]
+    assert (final.start_minor, final.end_minor) == (1638, 1578)
+    assert [(step.amount_minor, step.orders) for step in final.steps] == [(-60, ["o10", "o8"])]
+    assert found.provisional["gmv_paid_minor"] == 60
+    early = explained(night, "session", "s1", 0, 60)
+    assert early.chains[-1].end_minor == early.figures["gmv_paid_minor"] == 1500
+
+
+def test_refunds_that_no_order_explains_are_listed(night: Path) -> None:
+    open_refunds = [
+        (each.kind, each.order_id, each.amount_minor)
+        for each in explained(night, "session", "s1").open_refunds
+    ]
+    assert open_refunds == [("orphan_refund", "o6", 5), ("over_refund", "o2", 100)]
+    assert explained(night, "session", "s2").open_refunds == []
 
 
 @pytest.mark.parametrize("scope", ["platform", "room", "session", "creator", "item", "traffic_source"])
@@ -118,16 +175,16 @@ def test_generated_events_reconcile(
         assert places
         for place in places:
             whole = explain(store, scope, place.id)
-            assert [chain.unexplained_minor for chain in whole.chains] == [0, 0, 0], place
+            assert [chain.unexplained_minor for chain in whole.chains] == [0] * 6, place
             assert whole.figures["gmv_paid_minor"] == place.value
             hour = START_MS // 3_600_000 * 3_600_000
             part = explain(store, scope, place.id, from_ms=hour, to_ms=hour + 3_600_000)
-            assert [chain.unexplained_minor for chain in part.chains] == [0, 0, 0], place
+            assert [chain.unexplained_minor for chain in part.chains] == [0] * 5, place
 
 
 def test_the_command_prints_and_says_whether_it_reconciles(told: Path) -> None:
     found = json.loads(command("explain", "room", "r1", "--data-dir", told, "--json").stdout)
-    assert [chain["unexplained_minor"] for chain in found["chains"]] == [0, 0, 0]
+    assert [chain["unexplained_minor"] for chain in found["chains"]] == [0] * 6
     assert "never seen placed" in command("explain", "room", "r1", "--data-dir", told).stdout
     refused = command("explain", "room", "r1", "--from", str(START_MS + 1), "--data-dir", told, check=False)
     assert refused.returncode == 2

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import redis
+from kept_boards import exported_boards, kept_boards
 from killing import wait_until
 from rearranged import plain, with_refused
 from running import differing, exported, replayed, started
@@ -79,4 +80,5 @@ def test_the_export_is_right_at_the_end(
         job.kill()
     with open_redis(urls(server)[1], tmp_path / "home") as store:
         export(store.client, out_dir=tmp_path / "export")
+        assert kept_boards(store.client) == exported_boards(tmp_path / "export")
     assert differing(tmp_path / "export", undisturbed) == []

@@ -16,9 +16,11 @@ from redis_cluster import Cluster, Node, redis_cluster
 
 from runners.embedded_redis import open_redis
 from schemas import keys
-from schemas.keys import Version, mark_key, metric_key, pack, unpack, window_index_key
+from schemas.keys import Version, mark_key, metric_key, pack, pack_version, unpack, window_index_key
+from transforms.boards import Board, archived
 from transforms.io.redis_cluster import one_key_a_node
 from transforms.io.redis_publisher import RedisPublisher, RedisPublishers
+from transforms.packed import Packed
 from transforms.publish import Strays
 
 KEYS = [metric_key("is", "e", "room", "minute", minute * 60_000) for minute in range(60)]
@@ -94,6 +96,7 @@ def test_whatever_is_written_together_has_one_slot(text: str, start_ms: int) -> 
         keys.dead_letter_key("is", "too_late"),
         keys.model_key("is"),
         keys.recommender_key("is", "u", text),
+        keys.board_key("is", "e", "room", "hour", start_ms, "clicks"),
     ]
     for key in written:
         assert key_slot(key.encode()) == key_slot(mark_key(key).encode()), key
@@ -176,6 +179,71 @@ def test_a_node_that_lost_the_script_is_given_it_again(one: RedisPublisher, clus
     write(one, 2)
     one.flush()
     assert held(cluster) == {2}
+
+
+ROOMS = [keys.board_key("is", "e", "room", "hour", hour * 3_600_000) for hour in range(30)]
+
+
+def rank(one: RedisPublisher, number: int) -> None:
+    """Hand over two boards for every hour."""
+    boards = [Board("clicks", [b"r1", b"r2"], [number + 1, number]), Board("views", [b"r2"], [number])]
+    for key in ROOMS:
+        one.set_boards(key, pack_version(Version(1, number, 0)), boards)
+
+
+def ranked(cluster: Cluster) -> set[tuple[Any, ...]]:
+    """Return what the boards of an hour hold."""
+    found = set()
+    with cluster.client() as client:
+        for key in ROOMS:
+            sets: list[Any] = [
+                client.zrange(f"{key}:{name}", 0, -1, withscores=True) for name in ("clicks", "views")
+            ]
+            found.add(tuple((*place,) for each in sets for place in each))
+    return found
+
+
+def places(number: int) -> set[tuple[Any, ...]]:
+    return {((b"r2", number), (b"r1", number + 1), (b"r2", number))}
+
+
+def test_boards_stand_on_every_node_and_outlive_moves_losses_and_older_writers(
+    one: RedisPublisher, cluster: Cluster
+) -> None:
+    rank(one, 5)
+    one.flush()
+    assert ranked(cluster) == places(5)
+    assert all(any(b":{b:" in key for key in node.ask("KEYS", "*")) for node in cluster.nodes)
+    for key in ROOMS[:3]:
+        cluster.move(key)
+    cluster.nodes[1].ask("SCRIPT", "FLUSH")
+    rank(one, 4)
+    one.flush()
+    assert (ranked(cluster), one.refused()) == (places(5), 2 * len(ROOMS))
+    rank(one, 6)
+    one.flush()
+    assert ranked(cluster) == places(6)
+    cluster.nodes[0].ask("FLUSHALL")
+    one.look()
+    assert one.lost()
+    version = pack_version(Version(1, 6, 0))
+    boards = [Board("clicks", [b"r1", b"r2"], [7, 6]), Board("views", [b"r2"], [6])]
+    fields, values = archived(boards, version)
+    one.refill([(key, Packed.of(fields), Packed.of(values)) for key in ROOMS])
+    assert ranked(cluster) == places(6)
+
+
+def test_boards_of_a_lost_stretch_are_deleted_on_every_node(one: RedisPublisher, cluster: Cluster) -> None:
+    by_order_time = keys.board_key("is", "o", "room", "hour", 0)
+    rank(one, 5)
+    board = Board("refunds_by_order_time_minor", [b"r1"], [3])
+    one.set_boards(by_order_time, pack_version(Version(1, 5, 8)), [board])
+    one.flush()
+    for sequence, left in ((8, 1), (7, 0)):
+        one.forget_strays(1, Strays((), lambda *_: True, sequence, boards=("b:o",)))
+        with cluster.client() as client:
+            assert client.zcard(f"{by_order_time}:{board.metric}") == left
+    assert ranked(cluster) == places(5)
 
 
 def test_values_of_a_lost_stretch_are_deleted_on_every_node(one: RedisPublisher, cluster: Cluster) -> None:

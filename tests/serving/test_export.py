@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from fractions import Fraction
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from published import Writer
 
 from schemas.errors import StoreError, UsageError
-from schemas.metrics import EVENT_TIME_COUNTS, SCOPES
+from schemas.metrics import EVENT_TIME_COUNTS, METRICS, SCOPES, UNIQUES
 from schemas.outputs import EXPORTS
 from schemas.records import CreditRecord, DeadLetterRecord
 from serving.export import export
@@ -27,13 +28,28 @@ HOUR = 3_600_000
 SPANS = [("minute", 0), ("minute", 60_000), ("hour", 0), ("hour", HOUR), ("day", -8 * HOUR), ("total", -1)]
 IDS = ["a", "b", "ab", "é", "商品", "none", "a b", "A"]
 
+STORED = (*EVENT_TIME_COUNTS, *UNIQUES)
+QUOTIENTS = {
+    "ctr": ("clicks", "impressions", 1), "click_to_paid": ("orders_paid", "clicks", 1),
+    "view_conversion": ("buyers", "viewers", 1), "gpm_views_minor": ("gmv_paid_minor", "views", 1000),
+    "gpm_viewers_minor": ("gmv_paid_minor", "viewers", 1000), "uv_value_minor": ("gmv_paid_minor", "viewers", 1),
+    "aov_minor": ("gmv_paid_minor", "orders_paid", 1), "mean_dwell_ms": ("dwell_ms", "views", 1),
+    "refund_rate": ("refunds_by_order_time_minor", "gmv_paid_minor", 1),
+    "new_customer_share": ("new_customer_gmv_minor", "gmv_paid_minor", 1),
+    "new_product_share": ("new_product_gmv_minor", "gmv_paid_minor", 1),
+    "premium_share": ("premium_gmv_minor", "gmv_paid_minor", 1),
+}  # fmt: skip
+"""Dividend, divisor and factor of every ratio."""
+
 Cell = tuple[str, tuple[str, int], str]
 Layers = tuple[list[int] | None, list[int] | None]
 
 
 def cells() -> st.SearchStrategy[dict[Cell, Layers]]:
     names = st.tuples(st.sampled_from(SCOPES), st.sampled_from(SPANS), st.sampled_from(IDS))
-    counts = st.lists(st.sampled_from([0, 0, 1, 2, 2**53]), min_size=1, max_size=len(EVENT_TIME_COUNTS))
+    counts = st.lists(
+        st.sampled_from([0, 0, 1, 2, 7, 2**53, 2**53 + 1, 2**60]), min_size=1, max_size=len(STORED)
+    )
     return st.dictionaries(names, st.tuples(st.none() | counts, st.none() | st.just([5])), max_size=40)
 
 
@@ -47,6 +63,14 @@ def write_cells(writer: Writer, written: dict[Cell, Layers]) -> None:
 
 def rows(folder: Path, name: str) -> list[dict[str, Any]]:
     return pq.read_table(folder / f"{name}.parquet").to_pylist()
+
+
+def quotients(counts: dict[str, int]) -> dict[str, float | None]:
+    """Every ratio by exact fractions, which round once."""
+    return {
+        name: float(Fraction(counts[over] * factor, counts[under])) if counts[under] else None
+        for name, (over, under, factor) in QUOTIENTS.items()
+    }
 
 
 def moment(ms: int) -> datetime | None:
@@ -102,10 +126,13 @@ def test_metrics_are_the_written_cells_without_the_empty_ones(
     export(writer.client, "is", tmp_path / "out")
     expected = {}
     for (scope, (window, start), identifier), (by_event, by_order) in written.items():
-        row = dict.fromkeys(EVENT_TIME_COUNTS, 0) | dict(zip(EVENT_TIME_COUNTS, by_event or [], strict=False))
-        row["refunds_by_order_time_minor"] = by_order[0] if by_order else 0
-        if any(row.values()):
-            row["net_gmv_minor"] = row["gmv_paid_minor"] - row["refunds_minor"]
+        counts = dict.fromkeys(STORED, 0) | dict(zip(STORED, by_event or [], strict=False))
+        counts["refunds_by_order_time_minor"] = by_order[0] if by_order else 0
+        if any(counts.values()):
+            counts["net_gmv_minor"] = counts["gmv_paid_minor"] - counts["refunds_minor"]
+            row: dict[str, float | None] = counts | quotients(counts)
+            if (scope, window) != ("session", "minute"):
+                row["online_users"] = None
             expected[scope, identifier, window, moment(start)] = row
     found = rows(tmp_path / "out", "metrics")
     keys = [tuple(row.pop(name) for name in ("scope", "id", "window", "window_start")) for row in found]
@@ -127,7 +154,7 @@ def test_leaderboards_are_what_a_database_ranks(writer: Writer, tmp_path: Path) 
     ranked = duckdb.sql(f"""
         WITH long AS (
             UNPIVOT (FROM '{out}/metrics.parquet' WHERE scope <> 'platform' AND "window" <> 'minute')
-            ON gmv_paid_minor, net_gmv_minor, orders_paid, units_paid, clicks, views
+            ON {", ".join(METRICS)}
             INTO NAME metric VALUE value
         )
         SELECT scope, metric, "window", epoch_ms(window_start) AS start,

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from published import Writer
 
 from schemas.errors import StoreError, UsageError
+from schemas.keys import BEGIN, BOARDS, END, Version, board_key, pack_version, snapshot_key
 from schemas.metrics import EVENT_TIME_COUNTS
+from schemas.outputs import EXPORTS
 from schemas.records import CreditRecord, DeadLetterRecord
 from serving.attribution import AttributionRow
 from serving.reader import Reader
@@ -39,6 +41,26 @@ def test_a_shorter_cell_of_an_older_version_counts_as_zero_and_a_longer_one_is_r
     writer.cell("e", "item", ("total", -1), "new", [*counts(views=6), 99, 99])
     assert reader.metrics("item", "old")[0].values["views"] == 5
     assert reader.metrics("item", "new")[0].values["views"] == 6
+
+
+def test_distinct_users_and_ratios_stand_beside_the_counts(writer: Writer, reader: Reader) -> None:
+    some = counts(views=8, clicks=2, impressions=6, orders_paid=1, gmv_paid_minor=1000, dwell_ms=12)
+    for window in ("minute", "hour"):
+        writer.cell("e", "session", (window, 0), "s1", [*some, 4, 2, 1, 5])
+    writer.cell("e", "session", ("day", 0), "s1", some)
+    [minute], [hour], [day] = (reader.metrics("session", "s1", window=w) for w in ("minute", "hour", "day"))
+    assert minute.uniques == {"viewers": 4, "clickers": 2, "buyers": 1, "online_users": 5}
+    assert hour.uniques == minute.uniques | {"online_users": None}
+    assert day.uniques == {"viewers": 0, "clickers": 0, "buyers": 0, "online_users": None}
+    assert hour.ratios == {
+        "ctr": 2 / 6, "click_to_paid": 0.5, "view_conversion": 0.25, "gpm_views_minor": 125_000.0,
+        "gpm_viewers_minor": 250_000.0, "uv_value_minor": 250.0, "aov_minor": 1000.0, "refund_rate": 0.0,
+        "new_customer_share": 0.0, "new_product_share": 0.0, "premium_share": 0.0, "mean_dwell_ms": 1.5,
+    }  # fmt: skip
+    assert [name for name, ratio in day.ratios.items() if ratio is None] == [
+        "view_conversion", "gpm_viewers_minor", "uv_value_minor",
+    ]  # fmt: skip
+    assert list(hour.figures) == EXPORTS["metrics"].names[4:]
 
 
 def test_windows_are_bounded_below_inclusive_above_exclusive(writer: Writer, reader: Reader) -> None:
@@ -115,6 +137,40 @@ def test_a_leaderboard_is_of_the_newest_window_or_of_the_one_at_a_moment(
     assert leader(None) == ["tuesday"]
     assert leader(first) == leader(first + day - 1) == ["monday"]
     assert leader(first - 1) == leader(first + 2 * day) == []
+
+
+def test_a_kept_board_is_read_with_ties_by_id_and_says_what_it_is_as_of(
+    writer: Writer, reader: Reader
+) -> None:
+    client = writer.client
+    writer.cell("e", "room", ("hour", 0), "later", counts(clicks=99))
+    key = board_key("is", "e", "room", "hour", 0, "clicks")
+    client.zadd(key, {"b": 3, "a": 3, "é": 3, "z": 9, "A": 2**53})
+    before = reader.leaderboard("room", "clicks", window="hour", at_ms=1)
+    assert ([place.id for place in before.places], before.as_of_ms) == (["later"], None), "no board is kept"
+    client.hset(snapshot_key("is"), mapping={BOARDS: pack_version(Version(1, 70, 3))})
+    board = reader.leaderboard("room", "clicks", window="hour", at_ms=1, k=4)
+    assert [(place.id, place.value) for place in board.places] == [("A", 2**53), ("z", 9), ("a", 3), ("b", 3)]
+    assert board.as_of_ms == 70
+    assert reader.leaderboard("room", "views", window="hour", at_ms=1).places == []
+    path = client.connection_pool.connection_kwargs["path"]
+    for protocol in (2, 3):
+        other = redis.Redis(unix_socket_path=path, protocol=protocol)
+        assert Reader(other).leaderboard("room", "clicks", window="hour", at_ms=1, k=4) == board
+
+
+@pytest.mark.parametrize(("scope", "window", "k"), [("room", "minute", 10), ("room", "hour", 101)])
+def test_what_no_board_holds_is_ranked_from_the_cells(
+    writer: Writer, reader: Reader, scope: str, window: str, k: int
+) -> None:
+    writer.client.hset(
+        snapshot_key("is"), mapping=dict.fromkeys((BOARDS, BEGIN, END), pack_version(Version(1, 70, 3)))
+    )
+    for number in range(150):
+        writer.cell("e", scope, (window, 0), f"id{number:03}", counts(views=number))
+    board = reader.leaderboard(scope, "views", window=window, k=k)
+    assert [place.value for place in board.places] == list(range(149, 149 - k, -1))
+    assert board.as_of_ms == 70
 
 
 def test_refunds_by_order_time_lead_from_their_own_layer(writer: Writer, reader: Reader) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from schemas.keys import Version, unpack_version
+from transforms.boards import Board
 from transforms.pacing import Pace
 from transforms.publish import Lossless
 
@@ -13,6 +14,8 @@ class Recorded(Lossless):
     def __init__(self) -> None:
         self.held: dict[tuple[str, str], bytes] = {}
         self.windows: dict[str, set[int]] = {}
+        self.boards: dict[str, list[tuple[bytes, int]]] = {}
+        """Members and scores, best first, by key."""
         self.told: dict[str, int] = {}
         self.attempt = 1
 
@@ -34,6 +37,13 @@ class Recorded(Lossless):
 
     def set_once(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         self.set_newer(key, fields, values)
+
+    def set_boards(self, key: str, version: bytes, boards: Sequence[Board]) -> None:
+        if self.version(key, "") > unpack_version(version):
+            return
+        self.held[key, ""] = version
+        for board in boards:
+            self.boards[f"{key}:{board.metric}"] = list(zip(board.ids, board.values, strict=True))
 
     def add_windows(self, key: str, starts_ms: Sequence[int]) -> None:
         self.windows.setdefault(key, set()).update(starts_ms)

@@ -26,6 +26,7 @@ from schemas.errors import StoreError
 from schemas.keys import VERSION_BYTES, unpack
 from schemas.metrics import EVENT_TIME_COUNTS, ORDER_TIME_COUNTS, TOTAL_START
 from schemas.records import decode_dead_letter
+from transforms.boards import Board
 from transforms.io.kafka_publish import ensure_topics, open_producer
 from transforms.io.kafka_url import KafkaTopic, parse_kafka_url, split_kafka_url
 from transforms.publish import Publisher, PublisherFactory, Strays
@@ -160,6 +161,10 @@ class KafkaSink:
         self._through.set_once(key, fields, values)
         if _DEAD_LETTER.fullmatch(key):
             self._send_all(dead_letter_topic(self._sink), dead_letter_message, key, fields, values)
+
+    def set_boards(self, key: str, version: bytes, boards: Sequence[Board]) -> None:
+        """Replace leaderboards in the store."""
+        self._through.set_boards(key, version, boards)
 
     def add_windows(self, key: str, starts_ms: Sequence[int]) -> None:
         """Add window starts to their index."""

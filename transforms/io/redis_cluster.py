@@ -11,12 +11,12 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.crc import key_slot
 from redis.exceptions import AskError, MovedError
 
-from schemas.keys import SET_NEWER, writers_key
+from schemas.keys import SCRIPTS, writers_key
 from transforms.io.redis_client import AWAY, node_at, open_cluster
 from transforms.io.redis_exchange import Part, exchange, pack
 
 _ASKING: Final = pack(("ASKING",))
-_LOAD_SCRIPT: Final = pack(("SCRIPT", "LOAD", SET_NEWER))
+_LOAD_SCRIPTS: Final = tuple(pack(("SCRIPT", "LOAD", script)) for script in SCRIPTS)
 
 Slots = Mapping[int, list[ClusterNode]]
 """Which nodes have a slot: its primary, then replicas."""
@@ -77,11 +77,11 @@ class ClusterLink:
             if isinstance(answer, AskError) and not isinstance(answer, MovedError):
                 asked[answer.node_addr].append(place)
         for address, places in asked.items():
-            # A node that has no slot of its own yet was not given the script with the others.
+            # A node that has no slot of its own yet was not given the scripts with the others.
             asking = chain.from_iterable((_ASKING, commands[place]) for place in places)
-            part = Part(self._pool_of(node_at(*address)), [_LOAD_SCRIPT, *asking])
+            part = Part(self._pool_of(node_at(*address)), [*_LOAD_SCRIPTS, *asking])
             exchange([part])
-            _put(answers, places, part.answers[2::2])
+            _put(answers, places, part.answers[len(SCRIPTS) + 1 :: 2])
 
     def writers_keys(self, namespace: str) -> list[str]:
         """Return one key on each node that has slots."""

@@ -18,16 +18,21 @@ from redis.exceptions import NoScriptError
 from schemas.errors import StoreError
 from schemas.keys import (
     RAISE,
+    SCRIPTS,
+    SET_BOARDS,
     SET_NEWER,
     TELL,
     VERSION_BYTES,
     epoch_key,
     incidents_key,
+    is_board_key,
     mark_key,
     progress_key,
 )
+from schemas.metrics import BOARD_METRICS
 from transforms import checkpoints
 from transforms.archive import Write
+from transforms.boards import Board, unarchived
 from transforms.io import wire
 from transforms.io.redis_client import AWAY
 from transforms.io.redis_exchange import pack
@@ -94,7 +99,7 @@ class RedisPublisher:
         self._keys: list[str] = []
         self._judged: list[int] = []
         self._fields = 0
-        self._sha = ""
+        self._shas: dict[str, str] = {}
         self._epoch = 0
         self._name = secrets.token_hex(8)
         self._flushes, self._lost, self._refused = 0, False, 0
@@ -140,13 +145,23 @@ class RedisPublisher:
         if not len(fields):
             return
         self._judged.append(len(self._commands))
-        head: tuple[Any, ...] = ("EVALSHA", self._sha or self._load_script(), 2, key, mark_key(key))
+        head: tuple[Any, ...] = ("EVALSHA", self._sha(SET_NEWER), 2, key, mark_key(key))
         if isinstance(fields, Packed) and isinstance(values, Packed):
             head += wire.extremes(values, VERSION_BYTES)
             self._take(key, _with_pairs(head, fields, values), len(fields))
         else:
             head += min(values)[:VERSION_BYTES], max(values)[:VERSION_BYTES]
             self._add(key, (*head, *chain.from_iterable(zip(fields, values, strict=True))), len(fields))
+
+    def set_boards(self, key: str, version: bytes, boards: Sequence[Board]) -> None:
+        """Replace each leaderboard unless newer ones stand there; see `schemas.keys.SET_BOARDS`."""
+        self._judged.append(len(self._commands))
+        keys = (mark_key(key), *(f"{key}:{board.metric}" for board in boards))
+        command: list[Any] = ["EVALSHA", self._sha(SET_BOARDS), len(keys), *keys, version]
+        for board in boards:
+            command.append(len(board.ids))
+            command += chain.from_iterable(zip(board.values, board.ids, strict=True))
+        self._add(key, tuple(command), len(command))
 
     def set_once(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
         """Write values that depend on their field alone."""
@@ -208,6 +223,10 @@ class RedisPublisher:
         self._note("store_losses", 1)
         self._patiently(self._raise_epoch)
         for key, fields, values in writes:
+            if is_board_key(key):
+                layer = key.partition("{")[2].split(":")[1]
+                self.set_boards(key, *unarchived(fields, values, BOARD_METRICS[layer]))
+                continue
             for begin in range(0, len(fields), _FIELDS_A_WRITE):
                 end = min(begin + _FIELDS_A_WRITE, len(fields))
                 self.set_newer(key, fields.part(begin, end), values.part(begin, end))
@@ -219,14 +238,18 @@ class RedisPublisher:
         key = incidents_key(self._config.namespace)
         self._patiently(lambda: self._now(key, ("HINCRBY", key, incident, number)))
 
-    def _load_script(self) -> str:
-        """Give the server the script; its name is its hash, so a packed command stays right for ever."""
-        self._patiently(self._give_script)
-        self._sha = hashlib.sha1(SET_NEWER.encode(), usedforsecurity=False).hexdigest()
-        return self._sha
+    def _sha(self, script: str) -> str:
+        """Return a script's name, its hash, so that a packed command stays right for ever; the server knows it by then."""
+        if not self._shas:
+            self._patiently(self._give_scripts)
+            self._shas = {
+                text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in SCRIPTS
+            }
+        return self._shas[script]
 
-    def _give_script(self) -> None:
-        self._link.client.script_load(SET_NEWER)
+    def _give_scripts(self) -> None:
+        for script in SCRIPTS:
+            self._link.client.script_load(script)
 
     def _send(self) -> None:
         """Send all, and behind it the number of this flush to each server, as `schemas.keys.TELL` says.
@@ -265,7 +288,7 @@ class RedisPublisher:
         while True:
             try:
                 if script_lost:
-                    self._give_script()
+                    self._give_scripts()
                 attempt()
                 return
             except NoScriptError:

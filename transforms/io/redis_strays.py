@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from schemas.keys import VERSION_BYTES, Version, mark_key, unpack_version
+from schemas.metrics import BOARD_METRICS
 from transforms.publish import Strays
 
 _BATCH: Final = 1000
@@ -28,6 +29,16 @@ def forget_strays(client: Any, namespace: str, epoch: int, strays: Strays) -> in
             forgotten += len(gone)
             for begin in range(0, len(gone), _BATCH):
                 client.hdel(key, *gone[begin : begin + _BATCH])
+    return forgotten + sum(_forget_boards(client, namespace, kind, epoch, strays) for kind in strays.boards)
+
+
+def _forget_boards(client: Any, namespace: str, kind: str, epoch: int, strays: Strays) -> int:
+    """Delete the leaderboards of a kind whose mark is of a lost stretch; returns how many."""
+    metrics, forgotten = BOARD_METRICS[kind.split(":")[1]], 0
+    for key in _written_since(client, f"{namespace}:{{{kind}:", epoch):
+        reached = client.get(mark_key(key))
+        if reached is not None and _is_after(reached, epoch, strays.sequence):
+            forgotten += sum(client.delete(f"{key}:{metric}") for metric in metrics)
     return forgotten
 
 
@@ -46,9 +57,12 @@ def _written_since(client: Any, prefix: str, epoch: int) -> Iterator[str]:
 def _is_stray(key: str, field: bytes, value: bytes, epoch: int, strays: Strays) -> bool:
     if len(value) < VERSION_BYTES:
         return False
+    return _is_after(value, epoch, strays.sequence) and strays.owns(key, field.decode())
+
+
+def _is_after(value: bytes, epoch: int, sequence: int) -> bool:
     version: Version = unpack_version(value)
-    after = version.epoch > epoch or (version.epoch == epoch and version.sequence > strays.sequence)
-    return after and strays.owns(key, field.decode())
+    return version.epoch > epoch or (version.epoch == epoch and version.sequence > sequence)
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -13,7 +13,7 @@ published, except totals; the published value stays in Redis.
 [('minute', 3660000, 1), ('hour', 3600000, 6), ('day', 0, 6), ('total', -1, 6), ('minute', 3720000, 5)]
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +24,7 @@ import pyarrow as pa
 from schemas.metrics import TOTAL_START, WINDOWS
 from transforms import views
 from transforms.event_view import MINUTE_MS
-from transforms.metrics import kernels
+from transforms.metrics import board_kernels, kernels
 from transforms.metrics.cell_users import Cells, CellUsers
 from transforms.metrics.kernels import KIND_BITS, KINDS, START_BITS
 from transforms.metrics.packing import pack_rows, pack_texts
@@ -52,6 +52,23 @@ class Published(NamedTuple):
     start_ms: int
     fields: Packed
     values: Packed
+
+
+class Stored(NamedTuple):
+    """One stored hash of cells: a group's window."""
+
+    group: int
+    window: str
+    start_ms: int
+
+
+class Leaders(NamedTuple):
+    """The first places of stored hashes by metrics: series and values, how many there are, a digest of them."""
+
+    series: npt.NDArray[np.int32]
+    values: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    digests: npt.NDArray[np.uint64]
 
 
 class CellTable:
@@ -187,11 +204,29 @@ class CellTable:
         for number, (a, b) in enumerate(pairwise(np.clip(starts, 0, len(rows)).tolist())):
             if a == b:
                 continue
-            held = int(hashes[number])
-            kind = (held >> START_BITS) & ((1 << KIND_BITS) - 1)
-            start_ms = TOTAL_START if kind == TOTAL else (held & ((1 << START_BITS) - 1)) * MINUTE_MS
-            group = held >> (START_BITS + KIND_BITS)
-            yield Published(group, WINDOWS[kind], start_ms, fields.part(a, b), values.part(a, b))
+            yield Published(*_stored(int(hashes[number])), fields.part(a, b), values.part(a, b))
+
+    def leaders(
+        self,
+        wanted: Sequence[Stored],
+        added: npt.NDArray[np.int64],
+        taken: npt.NDArray[np.int64],
+        places: int,
+    ) -> Leaders:
+        """Rank the ids of stored hashes, none of minutes, by the count in a column less that in another (-1: none)."""
+        numbers = np.array([_number(stored) for stored in wanted], np.int64)
+        order = np.argsort(numbers)
+        keys = self._cells["key"]
+        rows, starts = board_kernels.rows_of(numbers[order], keys, self._series["group"])
+        found = board_kernels.leaders(
+            rows, starts, keys, self._values, added, taken, self._fields.data, self._fields.ends, places
+        )
+        back = np.argsort(order)
+        return Leaders(*(part[back] for part in found))
+
+    def ids(self, series: npt.NDArray[np.int32]) -> Packed:
+        """Return the ids of some series."""
+        return pack_texts(self._fields.take(series))
 
     def rows(self) -> Iterator[tuple[str, int, bytes, list[int]]]:
         """Yield (window, start_ms, id, values) of every cell held; for tests and inspection."""
@@ -205,17 +240,34 @@ class CellTable:
         self._cells["dirty"][:] = 1
         self._find_changed()
 
-    def evict(self, watermark_ms: int, version: bytes) -> Iterator[Published]:
-        """Drop clean cells whose window can no longer change, once they are half of what is held; yield them first."""
-        self._freeze(watermark_ms)
+    def closed(self, watermark_ms: int) -> list[Stored]:
+        """Return the stored hashes that the next `evict` drops: none unless it is time, and worth it."""
+        rows = self._closed(watermark_ms)
+        _, hashes = kernels.number_hashes(rows, self._cells["key"], self._series["group"])
+        return sorted(_stored(number) for number in hashes.tolist())
+
+    def _closed(self, watermark_ms: int) -> npt.NDArray[np.int32]:
+        """Return clean cells whose window can no longer change, once they are half of what is held."""
         if len(self._cells) < max(_EVICT_LEAST, self._look_from):
-            return
+            return np.zeros(0, np.int32)
         series, kinds, starts = self._unpack(slice(None))
         closed_before = (watermark_ms - self._horizons_ms[self._series["group"][series]]) // MINUTE_MS
         closed = (ends_by(kinds, starts) <= closed_before) & (self._cells["dirty"] == 0)
-        if closed.sum() >= _EVICT_SHARE * len(closed):
-            yield from self._as_stored(np.flatnonzero(closed).astype(np.int32), version)
-            self._keep(np.flatnonzero(~closed))
+        if closed.sum() < _EVICT_SHARE * len(closed):
+            self._look_from = int(len(self._cells) * _EVICT_GROWTH)
+            return np.zeros(0, np.int32)
+        return np.flatnonzero(closed).astype(np.int32)
+
+    def evict(self, watermark_ms: int, version: bytes) -> Iterator[Published]:
+        """Drop clean cells whose window can no longer change, once they are half of what is held; yield them first."""
+        self._freeze(watermark_ms)
+        closed = self._closed(watermark_ms)
+        if not len(closed):
+            return
+        yield from self._as_stored(closed, version)
+        left = np.ones(len(self._cells), bool)
+        left[closed] = False
+        self._keep(np.flatnonzero(left))
         self._look_from = int(len(self._cells) * _EVICT_GROWTH)
 
     def _keep(self, rows: npt.NDArray[np.int64]) -> None:
@@ -256,3 +308,15 @@ class CellTable:
             self._users.load(state["users"])
             self._touched(slice(None))
         self.mark_all()
+
+
+def _stored(number: int) -> Stored:
+    """Return which stored hash a number stands for, as kernels have them."""
+    kind = (number >> START_BITS) & ((1 << KIND_BITS) - 1)
+    start_ms = TOTAL_START if kind == TOTAL else (number & ((1 << START_BITS) - 1)) * MINUTE_MS
+    return Stored(number >> (START_BITS + KIND_BITS), WINDOWS[kind], start_ms)
+
+
+def _number(stored: Stored) -> int:
+    start = 0 if stored.window == WINDOWS[TOTAL] else stored.start_ms // MINUTE_MS
+    return (((stored.group << KIND_BITS) | WINDOWS.index(stored.window)) << START_BITS) | start

@@ -7,9 +7,11 @@ import numpy as np
 
 from schemas.keys import (
     BEGIN,
+    BOARDS,
     END,
     Version,
     attribution_key,
+    board_key,
     funnel_key,
     metric_key,
     pack_version,
@@ -28,19 +30,28 @@ from schemas.metrics import (
     UNIQUES,
     WINDOWS,
 )
+from transforms.boards import archived
 from transforms.event_view import MINUTE_MS
+from transforms.metrics.boards import BoardTable, Metric, Ranked
 from transforms.metrics.cell_users import CellUsers
-from transforms.metrics.cells import CellTable, Published
+from transforms.metrics.cells import CellTable, Published, Stored
 from transforms.metrics.funnel import FunnelTable
 from transforms.metrics.partials import HIDDEN
 from transforms.metrics.session_sums import MOVED, SessionSums
 from transforms.metrics.users import FAMILY as USERS
 from transforms.pacing import Pace
-from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
+from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, FINAL, IDLE, LATER, LowWatermark, Piece
 from transforms.publish import Outlet, PublisherFactory, Strays
 from transforms.shards import Output
 
 _FIELDS_A_WRITE: Final = 1000
+_EVENT_TIME_METRICS: Final = (
+    *(Metric(name, place) for place, name in enumerate(EVENT_TIME_COUNTS)),
+    Metric(
+        "net_gmv_minor", EVENT_TIME_COUNTS.index("gmv_paid_minor"), EVENT_TIME_COUNTS.index("refunds_minor")
+    ),
+)
+_ORDER_TIME_METRICS: Final = tuple(Metric(name, place) for place, name in enumerate(ORDER_TIME_COUNTS))
 
 
 class CellShard:
@@ -54,21 +65,28 @@ class CellShard:
         open_publisher: PublisherFactory,
         namespace: str,
         pace: Callable[[], Pace],
+        board_pace: Callable[[], Pace],
     ) -> None:
         # Live events move what lies up to this far back, by event time and by order time.
         moved_ms = 2 * lateness_ms + MINUTE_MS
         long_ms = max(2 * order_horizon_ms + lateness_ms, moved_ms)
         users, longer_ms = CellUsers(), {SCOPES.index(name): moved_ms for name in MOVED}
         width = len(EVENT_TIME_COUNTS) + len(UNIQUES)
-        events = CellTable("e", width, timezone, lateness_ms, longer_ms, users)
-        self._tables: dict[str, CellTable | FunnelTable] = {
-            "e": events,
+        self._cells = {
+            "e": CellTable("e", width, timezone, lateness_ms, longer_ms, users),
             "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
-            "f": FunnelTable(timezone, lateness_ms),
         }
-        self._sessions = SessionSums(lateness_ms, events, users)
+        self._sessions = SessionSums(lateness_ms, self._cells["e"], users)
+        self._tables: dict[str, CellTable | FunnelTable] = self._cells | {
+            "f": FunnelTable(timezone, lateness_ms)
+        }
+        self._boards = {
+            "e": BoardTable(self._cells["e"], _EVENT_TIME_METRICS),
+            "o": BoardTable(self._cells["o"], _ORDER_TIME_METRICS),
+        }
+        self._board_pace = board_pace()
         self._namespace = namespace
         self._low = LowWatermark()
         self._outlet, self._pace, self._muted, self._absorbed = Outlet(open_publisher()), pace(), False, 0
@@ -92,14 +110,15 @@ class CellShard:
         if watermark > BEFORE_ALL_MS:
             self._sessions.forget(watermark)
         if not self._muted and self._pace.is_due(piece.urgent > LATER):
-            self.publish(watermark)
+            self.publish(watermark, piece.urgent)
             self._pace.written()
         yield from ()
 
-    def publish(self, watermark: int) -> None:
+    def publish(self, watermark: int, urgent: int = FINAL) -> None:
         """Write every changed cell, then archive and drop those that can no longer change.
 
-        `begin` is written first and `end` last: a reader who finds both the same saw figures of one moment.
+        `begin` is written first and `end` last: a reader who finds both the same saw figures of one moment. Changed
+        leaderboards go between them when they are due, and always before cells that they were ranked from are dropped.
         """
         publisher, self._watermark_ms = self._outlet.publisher, watermark
         version = pack_version(Version(publisher.epoch(), max(watermark, 0), self._absorbed))
@@ -108,15 +127,50 @@ class CellShard:
         for family, table in self._tables.items():
             for change in table.take_dirty(version):
                 self._write(self._key_of(family, change), change)
+                if family in self._boards:
+                    self._boards[family].note(change)
+        closed = self._closed(watermark)
+        if self._board_pace.is_due(urgent >= IDLE) or any(closed.values()):
+            self._publish_boards(version)
         publisher.barrier()
         publisher.set_newer(snapshot_key(self._namespace), [END], [version])
         if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
             publisher.progress({"watermark_ms": watermark, "as_of_ms": watermark})
         publisher.flush()
-        if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
-            for family, table in self._tables.items():
-                for change in table.evict(watermark, version):
-                    self._outlet.finals.put(self._key_of(family, change), change.fields, change.values)
+        self._archive(closed, watermark, version)
+
+    def _closed(self, watermark: int) -> dict[str, list[Stored]]:
+        """Return what each table that boards are ranked from is about to drop."""
+        if not BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
+            return {}
+        return {family: self._cells[family].closed(watermark) for family in self._boards}
+
+    def _publish_boards(self, version: bytes) -> None:
+        """Write every leaderboard that has changed, and what all of them are as of."""
+        publisher = self._outlet.publisher
+        publisher.flush()  # So that their pace knows what they cost themselves.
+        for family, boards in self._boards.items():
+            for ranked in boards.take_changed():
+                publisher.set_boards(self._board_key(family, ranked), version, ranked.boards)
+        publisher.barrier()
+        publisher.set_newer(snapshot_key(self._namespace), [BOARDS], [version])
+        publisher.flush()
+        self._board_pace.written()
+
+    def _archive(self, closed: dict[str, list[Stored]], watermark: int, version: bytes) -> None:
+        """Let go of what can no longer change; what was published of it, and its boards, can be published again."""
+        if not BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
+            return
+        finals = self._outlet.finals
+        for family, table in self._tables.items():
+            if family in self._boards:
+                for ranked in self._boards[family].take_final(closed[family]):
+                    finals.put(self._board_key(family, ranked), *archived(ranked.boards, version))
+            for change in table.evict(watermark, version):
+                finals.put(self._key_of(family, change), change.fields, change.values)
+
+    def _board_key(self, family: str, ranked: Ranked) -> str:
+        return board_key(self._namespace, family, SCOPES[ranked.group], ranked.window, ranked.start_ms)
 
     def outlet(self) -> Outlet:
         """Return what it publishes through."""
@@ -126,14 +180,18 @@ class CellShard:
         """Publish every cell held, and name every window again."""
         for table in self._tables.values():
             table.mark_all()
+        for boards in self._boards.values():
+            boards.mark_all()
         for window, start_ms in sorted(self._windows):
             self._outlet.publisher.add_windows(window_index_key(self._namespace, window), [start_ms])
         self.publish(self._watermark_ms)
 
     def strays(self) -> Strays:
-        """Return the cells that what comes later moves: credit, refunds by order time, the funnel, what sessions decide."""
-        moved = ("a", "m:o", "f", *(f"m:e:{scope}" for scope in MOVED))
-        return Strays(moved, lambda _key, _field: True, self._absorbed)
+        """Return what comes later moves: credit, refunds by order time, the funnel, what sessions decide, and its boards."""
+        layers = ("o", *(f"e:{scope}" for scope in MOVED))
+        kinds = ("a", "f", *(f"m:{layer}" for layer in layers))
+        boards = tuple(f"b:{layer}" for layer in layers)
+        return Strays(kinds, lambda _key, _field: True, self._absorbed, boards)
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher

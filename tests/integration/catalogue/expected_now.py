@@ -16,7 +16,7 @@ METRICS_NOW: Final = (
     "net_gmv_minor", "new_customer_gmv_minor", "new_customer_orders", "repurchase_gmv_minor", "repurchase_orders",
     "new_product_gmv_minor", "premium_gmv_minor",
 )  # fmt: skip
-BOARD_METRICS_NOW: Final = ("gmv_paid_minor", "net_gmv_minor", "orders_paid", "units_paid", "clicks", "views")
+BOARD_METRICS_NOW: Final = METRICS_NOW
 BOARD_WINDOWS_NOW: Final = ("hour", "day", "total")
 TABLES_NOW: Final = (
     "metrics",

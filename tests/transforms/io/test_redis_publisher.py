@@ -17,10 +17,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runners.embedded_redis import OpenRedis, open_redis
+from runners.job_store import JobStore
 from runners.redis_server import find_server
 from schemas.errors import StoreError
-from schemas.keys import SET_NEWER, Version, mark_key, pack, unpack, window_index_key
+from schemas.keys import (
+    BOARDS,
+    SET_NEWER,
+    Version,
+    board_key,
+    mark_key,
+    pack,
+    pack_version,
+    snapshot_key,
+    unpack,
+    window_index_key,
+)
 from transforms import checkpoints
+from transforms.boards import Board, archived
 from transforms.checkpoints import Checkpoints
 from transforms.io import redis_publisher
 from transforms.io.redis_publisher import RedisPublisher, RedisPublishers, on_lost
@@ -167,6 +180,72 @@ def test_versions_compare_by_their_bytes_in_any_locale(dictionary_order: redis.R
             value = pack(version, 0)
             script(keys=[f"key{number}", f"mark{number}"], args=[value[:20], value[:20], "field", value])
         assert unpack(dictionary_order.hget(f"key{number}", "field"))[0] == max(versions)
+
+
+_BOARDS = st.dictionaries(
+    st.sampled_from(["clicks", "views"]),
+    st.dictionaries(st.binary(max_size=3), st.integers(1, 2**53), max_size=4),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(_VERSIONS, _BOARDS), min_size=1, max_size=8), st.integers(1, 4))
+def test_boards_are_replaced_whole_unless_they_are_older(
+    store: OpenRedis, writes: list[tuple[Version, dict[str, dict[bytes, int]]]], batch: int
+) -> None:
+    store.client.flushdb()
+    one, key = publisher(store), board_key("is", "e", "room", "hour", 0)
+    held: dict[str, dict[bytes, int]] = {}
+    newest, refused = Version(-1, 0, 0), 0
+    for number, (version, boards) in enumerate(writes, start=1):
+        places = [Board(metric, [*ids], [*ids.values()]) for metric, ids in boards.items()]
+        one.set_boards(key, pack_version(version), places)
+        if version >= newest:
+            held, newest = held | boards, version
+        else:
+            refused += len(boards)
+        if number % batch == 0:
+            one.flush()
+    one.flush()
+    for metric in ("clicks", "views"):
+        found = dict(store.client.zrange(f"{key}:{metric}", 0, -1, withscores=True))
+        assert found == held.get(metric, {})
+    assert (store.client.get(mark_key(key)), one.refused()) == (pack_version(newest), refused)
+
+
+def test_archived_boards_replace_those_of_an_old_copy(client: redis.Redis, store: OpenRedis) -> None:
+    """A store that came back from an old copy has a board that is empty by now."""
+    one, key = publisher(store), board_key("is", "e", "room", "hour", 0)
+    one.set_boards(
+        key, pack_version(Version(1, 1, 1)), [Board("clicks", [b"a"], [1]), Board("views", [b"a"], [9])]
+    )
+    one.flush()
+    fields, values = archived(
+        [Board("clicks", [], []), Board("views", [b"\x1f"], [2**60])], pack_version(Version(1, 2, 2))
+    )
+    one.refill([(key, Packed.of(fields), Packed.of(values))])
+    assert client.keys("is:{b:*") == [f"{key}:views".encode()]
+    assert client.zrange(f"{key}:views", 0, -1, withscores=True) == [(b"\x1f", float(2**60))]
+
+
+def test_boards_after_a_checkpoint_are_deleted_by_the_epoch_of_their_mark(
+    client: redis.Redis, store: OpenRedis
+) -> None:
+    one, keys = publisher(store), [board_key("is", "e", "room", "hour", hour) for hour in range(4)]
+    for epoch, key in enumerate(keys):
+        one.set_boards(
+            key,
+            pack_version(Version(epoch, 0, 0)),
+            [Board("clicks", [b"a"], [1]), Board("views", [b"a"], [1])],
+        )
+    one.set_newer(snapshot_key("is"), [BOARDS], [pack_version(Version(3, 0, 0))])
+    one.flush()
+    assert JobStore(client, "is").forget_after(1) == 4
+    left = {key.decode().rpartition(":")[0] for key in client.keys("is:{b:*")}
+    assert left == set(keys[:2])
+    assert not client.hexists(snapshot_key("is"), BOARDS), (
+        "readers rank the cells until boards are written again"
+    )
 
 
 def test_a_whole_command_of_a_thousand_fields_is_one_write(client: redis.Redis, store: OpenRedis) -> None:

@@ -76,7 +76,10 @@ class Told:
         sums = event_partials(view, DIMENSIONS)
         moved = self.book.learn(facts_of(view))
         booked = self.book.book(sums.hidden)[1] if sums.hidden.num_rows else []
-        told = [*(part.rows for each in moved for part in (each.left, each.joined)), *(each.rows for each in booked)]
+        told = [
+            *(part.rows for each in moved for part in (each.left, each.joined)),
+            *(each.rows for each in booked),
+        ]
         for batch in [sums.visible, *told]:
             self._add(batch)
 

@@ -12,13 +12,13 @@ REPORT_FILE = "import.json"
 
 
 @contextmanager
-def replaced_folder(out_dir: Path) -> Iterator[Path]:
+def replaced_folder(out_dir: Path, mark: str = REPORT_FILE) -> Iterator[Path]:
     """Give a fresh folder to write into, which takes the place of `out_dir` when the block ends well.
 
     Use it for outputs that are only right when complete. It costs a rename; a block that fails leaves
-    `out_dir` as it was. Raises UsageError where `out_dir` is something other than an earlier import.
+    `out_dir` as it was. Raises UsageError where `out_dir` holds files, but not the `mark` of an earlier output.
     """
-    _check_replaceable(out_dir)
+    _check_replaceable(out_dir, mark)
     fresh = out_dir.with_name(f".{out_dir.name}.partial")
     _remove(fresh)
     fresh.mkdir(parents=True)
@@ -29,15 +29,16 @@ def replaced_folder(out_dir: Path) -> Iterator[Path]:
         _remove(fresh)
 
 
-def _check_replaceable(out_dir: Path) -> None:
+def _check_replaceable(out_dir: Path, mark: str) -> None:
     if not out_dir.exists():
         return
     if not out_dir.is_dir():
         raise UsageError(f"--out must be a folder, but {out_dir} is a file; name another folder")
-    if any(out_dir.iterdir()) and not (out_dir / REPORT_FILE).exists():
+    if any(out_dir.iterdir()) and not (out_dir / mark).exists():
+        maker = "import" if mark == REPORT_FILE else "simulation"
         raise UsageError(
-            f"--out {out_dir} holds files that no import wrote (there is no {REPORT_FILE}); "
-            "name an empty folder, a new one, or an earlier import's"
+            f"--out {out_dir} holds files that no {maker} wrote (there is no {mark}); "
+            f"name an empty folder, a new one, or an earlier {maker}'s"
         )
 
 
