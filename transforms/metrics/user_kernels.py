@@ -18,7 +18,7 @@ from transforms.metrics.set_kernels import (
     is_short,
     kind_of,
 )
-from transforms.metrics.windows import MINUTE
+from transforms.metrics.windows import HOUR, MINUTE
 
 _NO_ROLE: Final = 0
 _NONE: Final = -1
@@ -30,7 +30,8 @@ def add_users(
 ):
     """Add each user to the sets of its role in the cells of its rows, from one place on while there is room.
 
-    Whoever is in the minute's set is in its hour's, day's and total's too, so most events look at minutes only.
+    Whoever is in the minute's set is in its hour's, day's and total's too, so most events look at minutes only. Who is
+    in the hour's need not be in the day's: where a day begins within an hour, the hour is of two days.
     In the cells of one scope everyone is online, in the minute alone. Places go by scope, then by event: the sets of
     one scope are few, so they stay in the processor's cache. Returns the place at which the room ended.
     """
@@ -65,7 +66,7 @@ def add_users(
                 outcome = NEW if is_new else KNOWN
                 refs[cell, kind] = ref
             if outcome == KNOWN:
-                window = KINDS
+                window = window + 1 if window == HOUR else KINDS
                 continue
             refs[cell, kind] = ref
             if kind_of(ref) != DENSE:
