@@ -102,11 +102,9 @@ class FlinkRun:
     def _running(self) -> str | None:
         """Return the job's running attempt, if an earlier command left one; end one that is not this job's."""
         flink_id = self.job.known.get("flink_id")
-        if (
-            flink_id is None
-            or self.job.known.get("rest_url") != self.rest.url
-            or self._state(flink_id) in (*_OVER, _LOST)
-        ):
+        if flink_id is None or self.job.known.get("rest_url") != self.rest.url:
+            return None
+        if self._state_among(self._jobs(), flink_id) in (*_OVER, _LOST):
             return None
         if self.job.is_known():
             self.job.resumed = True
@@ -138,7 +136,7 @@ class FlinkRun:
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
 
-        before = {each["jid"] for each in self.rest.jobs()}
+        before = {each["jid"] for each in self._jobs()}
         with quiet_beam():
             options = PipelineOptions(job_options(self.job, self.target, savepoint))
             pipeline = beam.Pipeline(options=options)
@@ -156,7 +154,7 @@ class FlinkRun:
         name = job_name(self.job)
         deadline = time.monotonic() + SUBMIT_PATIENCE_S
         while time.monotonic() < deadline:
-            for each in self.rest.jobs():
+            for each in self._jobs():
                 if each["name"] == name and each["jid"] not in before:
                     return str(each["jid"])
             if result.state in ("FAILED", "CANCELLED"):
@@ -164,6 +162,20 @@ class FlinkRun:
             time.sleep(LOOK_EVERY_S / 2)
         said = getattr(result, "_last_error_message", lambda: "")()
         raise JobError(f"Flink did not take the job: {said or 'see interestream flink logs job-server'}")
+
+    def _jobs(self) -> list[dict[str, Any]]:
+        """Return the cluster's jobs; asks again for a while, since a busy JobManager may be slow to answer."""
+        deadline = time.monotonic() + SUBMIT_PATIENCE_S
+        while True:
+            try:
+                return self.rest.jobs()
+            except UnreachableError as error:
+                if time.monotonic() > deadline:
+                    raise JobError(
+                        f"Flink at {self.rest.url} has not answered for {SUBMIT_PATIENCE_S:.0f} s ({error}). "
+                        "See that it runs, and run the same command again."
+                    ) from error
+                time.sleep(LOOK_EVERY_S)
 
     def _watched(self, flink_id: str) -> str:
         """Look after the job until it is over, and say how it ended."""
@@ -210,10 +222,11 @@ class FlinkRun:
 
     def _state(self, flink_id: str) -> str:
         """Return a job's state; `LOST` where the cluster knows it no more, or not yet again."""
-        for each in self.rest.jobs():
-            if each["jid"] == flink_id:
-                return str(each["state"])
-        return _LOST
+        return self._state_among(self.rest.jobs(), flink_id)
+
+    @staticmethod
+    def _state_among(jobs: list[dict[str, Any]], flink_id: str) -> str:
+        return next((str(each["state"]) for each in jobs if each["jid"] == flink_id), _LOST)
 
     def _await_cluster(self, since: float, error: Exception) -> None:
         if time.monotonic() - since > UNREACHABLE_PATIENCE_S:
