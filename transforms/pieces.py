@@ -113,6 +113,10 @@ class PieceCoder(beam.coders.Coder):
         batches = tuple(_read_batch(source) for _ in range(count))
         return Piece(Progress(*progress), batches, urgent, parked)
 
+    def estimate_size(self, value: Piece) -> int:
+        """Return about what a piece takes, without writing it: Beam asks at every step."""
+        return _HEADER.size + sum(batch.nbytes for batch in value.batches)
+
     def is_deterministic(self) -> bool:
         """Pieces are never keys."""
         return False

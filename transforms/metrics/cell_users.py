@@ -1,8 +1,8 @@
 """`CellUsers`: the sets of users beside the cells of one table, one a cell and kind of unique.
 
-A set's size stands among its cell's values: that of an exact one at once, that of a sketch when the cell is next
-published. Sets of windows that have ended are frozen: only late events come back to them. Cost: 32 bytes a cell
-beside the sets (`UserSets`), and about 50 ns an event and scope.
+A set's size stands among its cell's values when the cell is published. Sets of windows that have ended are frozen: only
+late events come back to them. Cost: 32 bytes a cell beside the sets (`UserSets`), and about 0.2 µs an event and scope
+where most users are new in all four windows.
 """
 
 from collections.abc import Iterable
@@ -49,16 +49,9 @@ class CellUsers:
         if len(self._refs) < rows:
             self._refs = spill.grown(self._refs.reshape(-1), rows * _KINDS).reshape(-1, _KINDS)
 
-    def add(self, users: pa.RecordBatch, cells_of: Cells, values: npt.NDArray[np.int64]) -> None:
+    def add(self, users: pa.RecordBatch, cells_of: Cells) -> None:
         """Add each user to the cells of its rows of sums, in which the table has just found these cells."""
-        hashes, roles = views.numbers(users["user"], np.uint64), views.numbers(users["role"], np.int8)
-        rows, done = views.vectors(users[FAMILY], np.int32), 0
-        registers = registers_of(hashes)
-        while done < rows.size:
-            done = kernels.add_users(
-                self.sets.space(), self._refs, values, FIRST, cells_of, hashes, *registers, roles, rows,
-                _ONLINE_GROUP, _ONLINE, done,
-            )  # fmt: skip
+        self._add(users, views.vectors(users[FAMILY], np.int32), self._refs, cells_of, _ONLINE_GROUP)
 
     def add_hidden(self, users: pa.RecordBatch, scope: int, cells: Cells, first_row: int) -> None:
         """Add each user to the hidden cell that its row in a scope stands for, counted from some row on."""
@@ -82,7 +75,8 @@ class CellUsers:
         self._hidden = grown[kept]
 
     def estimate(self, rows: npt.NDArray[np.int32], values: npt.NDArray[np.int64]) -> None:
-        """Put the sizes of these rows' sketches among their cells' values; about 15 µs a sketch that has changed."""
+        """Put the sizes of these rows' sets among their cells' values; about 15 µs a sketch that has changed."""
+        kernels.count_exact(self._refs, rows, values, FIRST)
         for row, kind in kernels.unsettled(self._refs, rows).tolist():
             values[row, FIRST + kind] = self.sets.size(int(self._refs[row, kind]))
 
@@ -128,25 +122,21 @@ class CellUsers:
             ]
         self._add(users, rows.reshape(-1, 1), self._settled_refs, settled_of)
 
-    def _add(self, users: pa.RecordBatch, rows: Cells, refs: npt.NDArray[np.int64], cells_of: Cells) -> None:
-        """Add each user to the sets of its only row, of which no sizes are wanted."""
+    def _add(
+        self,
+        users: pa.RecordBatch,
+        rows: Cells,
+        refs: npt.NDArray[np.int64],
+        cells_of: Cells,
+        online: int = -1,
+    ) -> None:
+        """Add each user to the sets of its rows; everyone is online in the scope of that number, if there is one."""
         hashes, roles = views.numbers(users["user"], np.uint64), views.numbers(users["role"], np.int8)
         rows.flags.writeable = False  # As columns are, so that the kernel is compiled once.
-        done, sizes, registers = 0, np.zeros((len(refs), _KINDS), np.int64), registers_of(hashes)
-        while done < rows.size:
-            done = kernels.add_users(
-                self.sets.space(),
-                refs,
-                sizes,
-                0,
-                cells_of,
-                hashes,
-                *registers,
-                roles,
-                rows,
-                -1,
-                _ONLINE,
-                done,
+        registers, at = registers_of(hashes), (0, 0)
+        while at[0] < rows.shape[1]:
+            at = kernels.add_users(
+                self.sets.space(), refs, cells_of, hashes, *registers, roles, rows, online, _ONLINE, *at
             )
 
     def rebuild(self, row: int, hidden: Iterable[int], values: npt.NDArray[np.int64]) -> None:

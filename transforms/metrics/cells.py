@@ -145,7 +145,7 @@ class CellTable:
     def add_users(self, users: pa.RecordBatch, cells_of: Cells) -> None:
         """Add users to the cells of the sums that were merged last, as `merge` returned them."""
         if self._users and users.num_rows:
-            self._users.add(users, cells_of, self._values)
+            self._users.add(users, cells_of)
 
     def _reserve(self, count: int) -> None:
         self._series_index.reserve(count)
