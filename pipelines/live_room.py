@@ -48,7 +48,9 @@ def _dead_letters(name: str, options: LiveRoomOptions) -> KeepDeadLetters:
 
 
 def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
-    routes = Routes(options.shards, options.recommender, options.merchants)
+    routes = Routes(
+        options.shards, options.recommender, options.merchants, bool(options.attribution_windows), options.owners
+    )
     tally = None if options.job else _tally(f"Dedup-{key}", options)
     return DedupShard(key, options.bounds.dedup_horizon_ms, routes, counter(options.job), tally)
 
@@ -66,8 +68,9 @@ def _orders(options: LiveRoomOptions, key: int) -> OrderShard:
 
 def _attribute(options: LiveRoomOptions, key: int) -> AttributionShard:
     return AttributionShard(
-        key, options.shards, options.window, options.order_horizon_ms, options.bounds.allowed_lateness_ms,
-        options.open_publisher, options.namespace, _pace(options.publish_credits_every_s),
+        key, options.shards, options.attribution_windows, options.order_horizon_ms,
+        options.bounds.allowed_lateness_ms, options.open_publisher, options.namespace,
+        _pace(options.publish_credits_every_s), options.owners.further_channels,
     )  # fmt: skip
 
 

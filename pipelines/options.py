@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from transforms.attribution.book import AttributionWindow
+from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW
+from transforms.attribution.owners import Owners
 from transforms.intake import TimeBounds
 from transforms.publish import PublisherFactory
 
@@ -18,8 +19,10 @@ class LiveRoomOptions:
     timezone: str = "Asia/Shanghai"
     bounds: TimeBounds = field(default_factory=TimeBounds)
     order_horizon_ms: int = 30 * DAY_MS
-    window: AttributionWindow = field(default_factory=AttributionWindow)
+    attribution_windows: tuple[str, ...] = (DEFAULT_ATTRIBUTION_WINDOW,)
+    """None: nothing is credited."""
     merchants: dict[str, str] = field(default_factory=dict)
+    owners: Owners = field(default_factory=Owners)
     shards: int = 1
     recommender: bool = True
     publish_every_s: float = 1.0

@@ -10,7 +10,7 @@ from itertools import count
 
 from schemas.codecs.jsonl import decode_jsonl
 from schemas.gate import compile_gate
-from transforms.attribution.book import AttributionWindow
+from schemas.metrics import ATTRIBUTION_WINDOWS
 from transforms.attribution.shard import AttributionShard
 from transforms.dedup import DedupShard, Routes
 from transforms.intake import Intake, TimeBounds
@@ -110,7 +110,7 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
     shards: dict[str, Shard] = {
         "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender), lambda *_: None),
         "new": OrderShard(0, 1, long_ms, late_ms, Nowhere, "warm", pace),
-        "lines": AttributionShard(0, 1, AttributionWindow(), long_ms, late_ms, Nowhere, "warm", pace),
+        "lines": AttributionShard(0, 1, ATTRIBUTION_WINDOWS, long_ms, late_ms, Nowhere, "warm", pace, ("creator",)),
         "figures": CellShard("UTC", late_ms, long_ms, Nowhere, "warm", pace),
     }
     if recommender:

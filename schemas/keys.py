@@ -5,16 +5,18 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 
 | key | type | field → value |
 |---|---|---|
-| `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `status` |
+| `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `status`, `attribution_windows` |
 | `NS:epoch` | string | counter of attempts; each attempt's writes carry its number |
 | `NS:progress` | hash | `watermark_ms`, `as_of_ms`, `events` … of the running attempt |
 | `NS:counts` | hash | shard → how many events it has judged, by verdict (jobs on a cluster only) |
 | `NS:incidents` | hash | `writes_refused`, `store_losses`: how often since the job began, at least |
 | `NS:{m:e:SCOPE:WINDOW:START}` | hash | id → cell of `EVENT_TIME_COUNTS` |
 | `NS:{m:o:SCOPE:WINDOW:START}` | hash | id → cell of `ORDER_TIME_COUNTS` |
-| `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS` |
-| `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS` |
+| `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS`; further channels too |
+| `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS`; further channels too |
 | `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |
+| `NS:{k:BUCKET}` | hash | coupon_id → coupon record |
+| `NS:{p:BUCKET}` | hash | ad_plan_id → [cost_minor] |
 | `NS:{c:BUCKET}` | hash | order_id US item_id → credit record |
 | `NS:{x:BUCKET}` | hash | kind US order_id US item_id → [amount_minor, event_time_ms]; amount 0: settled |
 | `NS:{o:SHARD}` | hash | number → order events as they came, as a compressed Arrow stream |
@@ -191,6 +193,16 @@ def window_index_key(namespace: str, window: str) -> str:
 def credit_key(namespace: str, number: int) -> str:
     """Key of one bucket of credit records; an order's is `bucket(order_id)`."""
     return f"{namespace}:{{c:{number}}}"
+
+
+def coupon_key(namespace: str, number: int) -> str:
+    """Key of one bucket of coupons; a coupon's is `bucket(coupon_id)`."""
+    return f"{namespace}:{{k:{number}}}"
+
+
+def plan_key(namespace: str, number: int) -> str:
+    """Key of one bucket of ad plans' costs; a plan's is `bucket(ad_plan_id)`."""
+    return f"{namespace}:{{p:{number}}}"
 
 
 def reconciliation_key(namespace: str, number: int) -> str:

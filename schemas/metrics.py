@@ -32,8 +32,9 @@ EVENT_TIME_COUNTS: Final = (
 ORDER_TIME_COUNTS: Final = ("refunds_by_order_time_minor",)
 """Counts booked in the window in which the order was paid."""
 
-ATTRIBUTION_COUNTS: Final = ("credit_minor", "credited_micro_orders")
-"""Credit of one channel; orders in millionths, so that shares of an order add up exactly."""
+ATTRIBUTION_COUNTS: Final = ("credit_minor", "credited_micro_orders", "direct_credit_minor")
+"""Credit of one channel; orders in millionths, so that shares of an order add up exactly. Direct is the part of touches
+in the session of the order; the rest is indirect."""
 
 TOUCH_COUNTS: Final = ("touches",)
 
@@ -60,11 +61,30 @@ RATIOS: Final = {
 """Dividend and divisor; those of `PER_THOUSAND` are a thousand times the quotient."""
 PER_THOUSAND: Final = ("gpm_views_minor", "gpm_viewers_minor")
 
-MODELS: Final = ("last_touch", "linear")
-ATTRIBUTION_WINDOWS: Final = ("click_7d_view_1d",)
+TOUCH_MODELS: Final = (
+    "last_touch", "linear", "first_touch", "last_paid_touch", "time_decay", "position",
+)  # fmt: skip
+"""Attribution models whose shares follow from a line's own touches (`schemas.credit_shares`)."""
+MODELS: Final = TOUCH_MODELS
+"""All attribution models. Stored credit knows each by its number: append, never reorder."""
+MODELS_A_WINDOW: Final = 16
+"""So many numbers each attribution window has for its models (`credit_group`)."""
+ATTRIBUTION_WINDOWS: Final = (
+    "click_7d_view_1d", "click_30m", "click_1d", "click_3d", "click_15d", "click_30d",
+)  # fmt: skip
+"""Attribution windows, likewise: append, never reorder. Their rules stand in `schemas.attribution`."""
+DEFAULT_ATTRIBUTION_WINDOW: Final = "click_7d_view_1d"
 CHANNELS: Final = ("coupon", "ad_plan", "campaign", "traffic_source")
+"""Kinds of channels; a touch is of the first that it has."""
+ORGANIC: Final = "traffic_source"
+"""The kind of channel that nobody paid for."""
+FURTHER_CHANNELS: Final = ("fact_channel", "creator", "mcn", "merchant")
+"""Who else a touch belongs to: each of these kinds shares out the same credit once more."""
+FROM_CREATORS: Final = ("mcn",)
+FROM_ITEMS: Final = ("merchant",)
+"""Further channels that are published where the dimension of creators, of items is given."""
 DIRECT: Final = "direct"
-"""The id, under channel `traffic_source`, of what no eligible touch earned."""
+"""The id, under channel `traffic_source` and each further kind, of what no eligible touch earned."""
 
 DEFINITIONS: Final = {
     "views": "view events, holdouts excluded",
@@ -90,6 +110,15 @@ DEFINITIONS: Final = {
     "net_gmv_minor": "gmv_paid_minor - refunds_minor",
 }
 """One line a figure, from metrics.md; help texts and exports read it here."""
+
+
+def credit_group(window: int, model: int) -> int:
+    """Number a pair of an attribution window and a model, each given by its number; 0 to 127.
+
+    >>> credit_group(1, 2), divmod(18, MODELS_A_WINDOW)
+    (18, (1, 2))
+    """
+    return window * MODELS_A_WINDOW + model
 
 
 def derive(counts: Mapping[str, int]) -> dict[str, int]:

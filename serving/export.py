@@ -1,6 +1,6 @@
 """Every published result as Parquet files: the same results give the same bytes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,11 +17,13 @@ from serving.access import Store
 from serving.folder import replaced_folder
 from serving.job import read_job
 from serving.tables.attribution import attribution_tables
+from serving.tables.coupons import coupons_table
+from serving.tables.credits import credits_table
 from serving.tables.deadletters import dead_letters_table
 from serving.tables.layers import Span
 from serving.tables.leaderboards import scope_leaderboards
 from serving.tables.metrics import scope_metrics
-from serving.tables.orders import credits_table, reconciliation_table
+from serving.tables.orders import reconciliation_table
 from serving.windows import starts
 
 if TYPE_CHECKING:
@@ -96,8 +98,10 @@ def _tables(store: Store) -> Iterator[tuple[str, pa.Table]]:
     """Yield each table in parts, in the order in which their rows stand in the files."""
     spans = [Span(window, start) for window in WINDOWS for start in starts(store, window)]
     yield from _scope_tables(store, spans)
-    yield from _named("attribution", attribution_tables(store, spans))
-    yield "credits", credits_table(store)
+    windows = read_job(store).attribution_windows
+    yield from attribution_tables(store, spans, windows)
+    yield "credits", credits_table(store, windows)
+    yield "coupons", coupons_table(store)
     yield "reconciliation", reconciliation_table(store)
     yield "deadletters", dead_letters_table(store)
 
@@ -108,7 +112,3 @@ def _scope_tables(store: Store, spans: Sequence[Span]) -> Iterator[tuple[str, pa
         yield "metrics", metrics
         if scope != NOT_RANKED:
             yield "leaderboards", scope_leaderboards(metrics)
-
-
-def _named(name: str, tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
-    return ((name, table) for table in tables)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.keys import job_key, progress_key
+from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW
 from serving.access import Store, read_each
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
@@ -25,6 +26,11 @@ class JobState:
     def currency(self) -> str | None:
         """The currency of every amount."""
         return self.description.get("currency")
+
+    @property
+    def attribution_windows(self) -> tuple[str, ...]:
+        """The attribution windows that credit is published under; none where nothing is credited."""
+        return tuple(self.description.get("attribution_windows", DEFAULT_ATTRIBUTION_WINDOW).split())
 
     @property
     def as_of_ms(self) -> int | None:

@@ -1,12 +1,14 @@
 """Everything that is published, behind one object, for the command line and other programs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.keys import NAMESPACE
-from schemas.metrics import ATTRIBUTION_WINDOWS
+from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW
 from serving.access import Store
 from serving.attribution import AttributionRow, read_attribution
+from serving.coupons import Coupon, read_coupons
 from serving.credits import LineCredits, read_credits
 from serving.deadletters import DeadLetter, read_dead_letters, read_reasons
 from serving.job import JobState, read_job
@@ -71,7 +73,7 @@ class Reader:
         window: str = "total",
         from_ms: int | None = None,
         to_ms: int | None = None,
-        attribution_window: str = ATTRIBUTION_WINDOWS[0],
+        attribution_window: str = DEFAULT_ATTRIBUTION_WINDOW,
     ) -> list[AttributionRow]:
         """Return what every channel id earned under one model, or those of one kind of channel."""
         return read_attribution(
@@ -87,6 +89,10 @@ class Reader:
     def credits(self, order_id: str) -> list[LineCredits]:
         """Return who earned each line of an order."""
         return read_credits(self.store, order_id)
+
+    def coupons(self, identifiers: Sequence[str] | None = None) -> list[Coupon]:
+        """Return these coupons as they stand, or all."""
+        return read_coupons(self.store, identifiers)
 
     def recommend(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
         """Return what to show a user next."""

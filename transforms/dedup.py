@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
+from transforms.attribution.owners import Owners
 from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
 from transforms.event_view import EventView
@@ -54,6 +55,8 @@ class Routes:
     shards: int = 1
     recommender: bool = True
     merchants: Mapping[str, str] = field(default_factory=dict)
+    attribution: bool = True
+    owners: Owners = field(default_factory=Owners)
 
 
 class DedupShard:
@@ -121,7 +124,7 @@ class DedupShard:
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
         merchants, view = self._routes.merchants, EventView(events)
-        touches = touches_of(view, merchants)
+        touches = touches_of(view, merchants, self._routes.owners, none=not self._routes.attribution)
         batches = [order_events(view, merchants), touches, event_partials(view), touch_partials(touches)]
         keys = ["order_id", "user", None, None]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)

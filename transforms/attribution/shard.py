@@ -1,12 +1,13 @@
 """One shard of users in the pipeline: touches and order lines in, credit to cells and credit records out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
+import pyarrow as pa
 
 from schemas.keys import BUCKETS, US, Version, bucket, credit_key, pack_version
-from transforms.attribution.book import AttributionWindow, CreditBody, CreditBook
+from transforms.attribution.book import CreditBody, CreditBook
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Grouped, Outlet, PublisherFactory
@@ -22,15 +23,17 @@ class AttributionShard:
         self,
         key: int,
         shards: int,
-        window: AttributionWindow,
+        windows: Sequence[str],
         order_horizon_ms: int,
         lateness_ms: int,
         open_publisher: PublisherFactory,
         namespace: str,
         pace: Callable[[], Pace],
+        further: tuple[str, ...] = (),
     ) -> None:
+        """`windows` are the attribution windows, none where nothing is credited; `further` the further channels."""
         self._key, self._shards, self._lateness_ms, self._namespace = key, shards, lateness_ms, namespace
-        self._book = CreditBook(window, order_horizon_ms)
+        self._book = CreditBook(order_horizon_ms, windows, further) if windows else None
         self._low = LowWatermark()
         self._outlet, self._pace = Outlet(open_publisher()), pace()
         self._muted, self._absorbed, self._watermark_ms = False, 0, BEFORE_ALL_MS
@@ -40,17 +43,24 @@ class AttributionShard:
         """Take the lines and touches of one piece; figures ride along."""
         watermark = self._low.observe(piece)
         lines, touches, *figures = piece.batches
-        self._book.absorb_touches(touches)
-        self._book.absorb_lines(lines)
-        self._absorbed += touches.num_rows + lines.num_rows
-        credit = self._book.settle()
-        if watermark > BEFORE_ALL_MS:
-            self._forget(watermark)
-        if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
-            self._publish(watermark)
-        batches = [*figures, credit]
+        if self._book:
+            figures.append(self._credited(self._book, lines, touches, watermark))
+            if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
+                self._publish(watermark)
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
-        yield "figures", (0, Piece(told, tuple(batches), piece.urgent))
+        yield "figures", (0, Piece(told, tuple(figures), piece.urgent))
+
+    def _credited(
+        self, book: CreditBook, lines: pa.RecordBatch, touches: pa.RecordBatch, watermark: int
+    ) -> pa.RecordBatch:
+        """Let the book take lines and touches; return what channels gain and lose."""
+        book.absorb_touches(touches)
+        book.absorb_lines(lines)
+        self._absorbed += touches.num_rows + lines.num_rows
+        credit = book.settle()
+        if watermark > BEFORE_ALL_MS:
+            self._forget(book, watermark)
+        return credit
 
     def logged(self, piece: Piece) -> Piece:
         """Return lines and touches: the figures only ride along."""
@@ -58,7 +68,8 @@ class AttributionShard:
 
     def _publish(self, watermark: int) -> None:
         publisher, self._watermark_ms = self._outlet.publisher, watermark
-        self._records(self._book.take_credits(), watermark).write_newer(publisher)
+        if self._book:
+            self._records(self._book.take_credits(), watermark).write_newer(publisher)
         publisher.flush()
 
     def _records(self, credits: Iterable[tuple[str, str, CreditBody]], watermark: int) -> Grouped:
@@ -69,9 +80,9 @@ class AttributionShard:
             records.put(key, f"{order_id}{US}{item_id}", version + _ENCODE(body))
         return records
 
-    def _forget(self, watermark: int) -> None:
+    def _forget(self, book: CreditBook, watermark: int) -> None:
         """Let go of what nothing can change any more; its credit records stay published."""
-        gone = self._book.forget(watermark - self._lateness_ms)
+        gone = book.forget(watermark - self._lateness_ms)
         if gone and not self._muted:
             self._records(gone, watermark).keep_in(self._outlet.finals)
 
@@ -81,7 +92,8 @@ class AttributionShard:
 
     def republish(self) -> None:
         """Publish every credit record held."""
-        self._book.unpublish()
+        if self._book:
+            self._book.unpublish()
         self._publish(self._watermark_ms)
 
     def strays(self) -> None:
@@ -89,11 +101,12 @@ class AttributionShard:
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        return {"book": self._book.state(), "low": self._low, "absorbed": self._absorbed}
+        return {"book": self._book.state() if self._book else {}, "low": self._low, "absorbed": self._absorbed}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; its credit records are published again."""
-        self._book.load(state["book"])
+        if self._book:
+            self._book.load(state["book"])
         self._low, self._absorbed = state["low"], state["absorbed"]
 
     def mute(self, muted: bool) -> None:

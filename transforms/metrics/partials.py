@@ -20,6 +20,7 @@ import pyarrow as pa
 from schemas.metrics import NO_ID, SCOPES
 from transforms import event_kernels as kernels
 from transforms import views
+from transforms.attribution.touches import channel_columns
 from transforms.event_view import MINUTE_MS, EventView
 
 PLATFORM_ID: Final = "all"
@@ -57,10 +58,20 @@ def event_partials(events: EventView) -> pa.RecordBatch:
 
 
 def touch_partials(touches: pa.RecordBatch) -> pa.RecordBatch:
-    """Count the touches (as `touches_of` returns them) of every channel; family `t`."""
-    named = touches["channel"]
+    """Count the touches (as `touches_of` returns them) of every channel, further ones too; family `t`."""
     codes, minutes, counts = kernels.count_pairs(
-        views.numbers(named.indices, np.int32), views.numbers(touches["event_time_ms"], np.int64) // MINUTE_MS
+        views.numbers(touches["channel"].indices, np.int32),
+        views.numbers(touches["event_time_ms"], np.int64) // MINUTE_MS,
+        np.ones(touches.num_rows, np.int64),
     )
-    ids = named.dictionary.take(pa.array(codes))
-    return partials_batch("t", np.zeros(len(codes), np.int8), ids, minutes, counts.reshape(-1, 1))
+    parts = [_of_kind(touches[name].dictionary, codes, minutes, counts) for name in channel_columns(touches)]
+    names, at, sums = zip(*parts, strict=True)
+    together = np.concatenate(sums).reshape(-1, 1)
+    return partials_batch("t", np.zeros(len(together), np.int8), pa.concat_arrays(names), np.concatenate(at), together)
+
+
+def _of_kind(names: pa.StringArray, codes: Array, minutes: Array, counts: Array) -> tuple[Any, Array, Array]:
+    """Sum counts by origin further, by the names that origins have in one kind of channels."""
+    distinct = names.dictionary_encode()
+    of_names, at, sums = kernels.count_pairs(distinct.indices.to_numpy()[codes].astype(np.int32), minutes, counts)
+    return distinct.dictionary.take(pa.array(of_names)), at, sums

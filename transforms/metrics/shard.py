@@ -19,6 +19,7 @@ from schemas.metrics import (
     ATTRIBUTION_WINDOWS,
     EVENT_TIME_COUNTS,
     MODELS,
+    MODELS_A_WINDOW,
     ORDER_TIME_COUNTS,
     SCOPES,
     TOUCH_COUNTS,
@@ -119,8 +120,9 @@ class CellShard:
     def _key_of(self, family: str, change: Published) -> str:
         window, start_ms = change.window, change.start_ms
         if family == "a":
+            awindow, model = divmod(change.group, MODELS_A_WINDOW)
             return attribution_key(
-                self._namespace, MODELS[change.group], ATTRIBUTION_WINDOWS[0], window, start_ms
+                self._namespace, MODELS[model], ATTRIBUTION_WINDOWS[awindow], window, start_ms
             )
         if family == "t":
             return touch_key(self._namespace, window, start_ms)
