@@ -49,7 +49,11 @@ def _dead_letters(name: str, options: LiveRoomOptions) -> KeepDeadLetters:
 
 def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
     routes = Routes(
-        options.shards, options.recommender, options.merchants, bool(options.attribution_windows), options.owners
+        options.shards,
+        options.recommender,
+        options.merchants,
+        bool(options.attribution_windows),
+        options.owners,
     )
     tally = None if options.job else _tally(f"Dedup-{key}", options)
     return DedupShard(key, options.bounds.dedup_horizon_ms, routes, counter(options.job), tally)
@@ -77,7 +81,7 @@ def _attribute(options: LiveRoomOptions, key: int) -> AttributionShard:
 def _figures(options: LiveRoomOptions, key: int) -> CellShard:  # noqa: ARG001
     return CellShard(
         options.timezone, options.bounds.allowed_lateness_ms, options.order_horizon_ms,
-        options.open_publisher, options.namespace, _pace(options.publish_every_s),
+        options.open_publisher, options.namespace, _pace(options.publish_every_s), options.plan_costs,
     )  # fmt: skip
 
 

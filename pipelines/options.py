@@ -23,6 +23,7 @@ class LiveRoomOptions:
     """None: nothing is credited."""
     merchants: dict[str, str] = field(default_factory=dict)
     owners: Owners = field(default_factory=Owners)
+    plan_costs: dict[str, int] = field(default_factory=dict)
     shards: int = 1
     recommender: bool = True
     publish_every_s: float = 1.0

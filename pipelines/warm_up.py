@@ -110,7 +110,9 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
     shards: dict[str, Shard] = {
         "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender), lambda *_: None),
         "new": OrderShard(0, 1, long_ms, late_ms, Nowhere, "warm", pace),
-        "lines": AttributionShard(0, 1, ATTRIBUTION_WINDOWS, long_ms, late_ms, Nowhere, "warm", pace, ("creator",)),
+        "lines": AttributionShard(
+            0, 1, ATTRIBUTION_WINDOWS, long_ms, late_ms, Nowhere, "warm", pace, ("creator",)
+        ),
         "figures": CellShard("UTC", late_ms, long_ms, Nowhere, "warm", pace),
     }
     if recommender:

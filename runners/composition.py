@@ -29,10 +29,11 @@ def cluster_options(
 ) -> "LiveRoomOptions":
     """Return the pipeline's options where Beam state keeps state."""
     from pipelines.options import LiveRoomOptions
-    from transforms.io.dimensions import merchants_of_items
+    from transforms.io.dimensions import costs_of_plans, merchants_of_items, owners_of
     from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
+    dims = dimension_folder(request.sources, request.dims)
     soon = not bounded or bool(request.speed)
     return LiveRoomOptions(
         with_sink(RedisPublishers(redis_url, settings.namespace), settings.sink),
@@ -40,7 +41,10 @@ def cluster_options(
         timezone=settings.timezone,
         bounds=time_bounds(settings),
         order_horizon_ms=settings.order_horizon_ms,
-        merchants=merchants_of_items(dimension_folder(request.sources, request.dims)),
+        attribution_windows=attribution_windows(request, settings),
+        merchants=merchants_of_items(dims),
+        owners=owners_of(dims),
+        plan_costs=costs_of_plans(dims),
         shards=shards,
         recommender=request.recommender,
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,
@@ -80,6 +84,11 @@ def time_bounds(settings: Settings) -> "TimeBounds":
     )
 
 
+def attribution_windows(request: JobRequest, settings: Settings) -> tuple[str, ...]:
+    """Return the windows to credit under; none where nothing is credited."""
+    return tuple(settings.attribution_window.split()) if request.attribution else ()
+
+
 def described(identity: str, request: JobRequest, settings: Settings, attempt: int) -> dict[str, Any]:
     """Return what a job's figures belong to, as Redis keeps it."""
     return {
@@ -88,4 +97,5 @@ def described(identity: str, request: JobRequest, settings: Settings, attempt: i
         "timezone": settings.timezone,
         "sources": " ".join(request.sources),
         "epoch": str(attempt),
+        "attribution_windows": " ".join(attribution_windows(request, settings)),
     }

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from runners.composition import attribution_windows
 from runners.embedded_redis import OpenRedis, open_redis
 from runners.job_files import Fingerprint, fingerprint, places_to_go_on
 from runners.job_report import JobReport, report_of
@@ -137,7 +138,8 @@ def job_id(request: JobRequest, settings: Settings) -> str:
     dims = dimension_folder(request.sources, request.dims)
     parts |= {
         "sources": sources, "from": request.from_ms, "to": request.to_ms,
-        "recommender": request.recommender, "dims": str(dims.resolve()) if dims else None,
+        "recommender": request.recommender, "attribution": request.attribution,
+        "dims": str(dims.resolve()) if dims else None,
     }  # fmt: skip
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()
 
@@ -256,16 +258,18 @@ def _description(job: _Job) -> dict[str, str]:
     return {
         "job_id": job.id, "currency": settings.currency, "timezone": settings.timezone,
         "sources": " ".join(job.request.sources), "epoch": str(job.checkpoints.epoch),
+        "attribution_windows": " ".join(attribution_windows(job.request, settings)),
     }  # fmt: skip
 
 
 def _compose(job: _Job, pipeline: Any) -> None:
     from pipelines.live_room import build_live_room
     from pipelines.options import LiveRoomOptions
-    from transforms.io.dimensions import merchants_of_items
+    from transforms.io.dimensions import costs_of_plans, merchants_of_items, owners_of
     from transforms.io.kafka_sink import with_sink
     from transforms.io.redis_publisher import RedisPublishers
 
+    dims = dimension_folder(job.request.sources, job.request.dims)
     live = any(opener.is_live for opener in job.openers)
     options = LiveRoomOptions(
         with_sink(RedisPublishers(job.redis.url, job.settings.namespace, job.id), job.settings.sink),
@@ -273,7 +277,10 @@ def _compose(job: _Job, pipeline: Any) -> None:
         timezone=job.settings.timezone,
         bounds=_bounds(job.settings),
         order_horizon_ms=job.settings.order_horizon_ms,
-        merchants=merchants_of_items(dimension_folder(job.request.sources, job.request.dims)),
+        attribution_windows=attribution_windows(job.request, job.settings),
+        merchants=merchants_of_items(dims),
+        owners=owners_of(dims),
+        plan_costs=costs_of_plans(dims),
         recommender=job.request.recommender,
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,

@@ -5,15 +5,17 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 
 | key | type | field → value |
 |---|---|---|
-| `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `status`, `attribution_windows` |
+| `NS:job` | hash | what the figures belong to: `job_id`, `epoch`, `currency`, `timezone`, `sources`, `status` … |
 | `NS:epoch` | string | counter of attempts; each attempt's writes carry its number |
 | `NS:progress` | hash | `watermark_ms`, `as_of_ms`, `events` … of the running attempt |
 | `NS:counts` | hash | shard → how many events it has judged, by verdict (jobs on a cluster only) |
 | `NS:incidents` | hash | `writes_refused`, `store_losses`: how often since the job began, at least |
 | `NS:{m:e:SCOPE:WINDOW:START}` | hash | id → cell of `EVENT_TIME_COUNTS` |
 | `NS:{m:o:SCOPE:WINDOW:START}` | hash | id → cell of `ORDER_TIME_COUNTS` |
-| `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS`; further channels too |
-| `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS`; further channels too |
+| `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS` |
+| `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS` |
+| `NS:{f:MODEL:AWINDOW:WINDOW:START}` | hash | further channel US id → cell of `ATTRIBUTION_COUNTS` |
+| `NS:{g:WINDOW:START}` | hash | further channel US id → cell of `TOUCH_COUNTS` |
 | `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |
 | `NS:{k:BUCKET}` | hash | coupon_id → coupon record |
 | `NS:{p:BUCKET}` | hash | ad_plan_id → [cost_minor] |
@@ -175,14 +177,16 @@ def metric_key(namespace: str, layer: str, scope: str, window: str, start_ms: in
     return f"{namespace}:{{m:{layer}:{scope}:{window}:{start_ms}}}"
 
 
-def attribution_key(namespace: str, model: str, attribution_window: str, window: str, start_ms: int) -> str:
-    """Key of all channels' credit under one model in one window."""
-    return f"{namespace}:{{a:{model}:{attribution_window}:{window}:{start_ms}}}"
+def attribution_key(
+    namespace: str, model: str, attribution_window: str, window: str, start_ms: int, *, further: bool = False
+) -> str:
+    """Key of all channels' credit, or all further channels', under one model in one window."""
+    return f"{namespace}:{{{'f' if further else 'a'}:{model}:{attribution_window}:{window}:{start_ms}}}"
 
 
-def touch_key(namespace: str, window: str, start_ms: int) -> str:
-    """Key of all channels' touch counts in one window."""
-    return f"{namespace}:{{t:{window}:{start_ms}}}"
+def touch_key(namespace: str, window: str, start_ms: int, *, further: bool = False) -> str:
+    """Key of all channels' touch counts, or all further channels', in one window."""
+    return f"{namespace}:{{{'g' if further else 't'}:{window}:{start_ms}}}"
 
 
 def window_index_key(namespace: str, window: str) -> str:

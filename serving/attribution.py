@@ -70,8 +70,12 @@ def read_attribution(
         check_choice("channel", channel, (*CHANNELS, *FURTHER_CHANNELS))
     wanted = CHANNELS if channel is None else (channel,)
     spans = starts(store, window, from_ms, to_ms)
-    credits = [attribution_key(store.namespace, model, attribution_window, window, start) for start in spans]
-    touches = [touch_key(store.namespace, window, start) for start in spans]
+    further = channel in FURTHER_CHANNELS
+    name = store.namespace
+    credits = [
+        attribution_key(name, model, attribution_window, window, start, further=further) for start in spans
+    ]
+    touches = [touch_key(name, window, start, further=further) for start in spans]
     found = read_together(store, [("HGETALL", key) for key in credits + touches]).answers
     rows: list[AttributionRow] = []
     for start, earned, touched in zip(spans, found[: len(spans)], found[len(spans) :], strict=True):
@@ -122,7 +126,8 @@ def _rows(
 
 def _with_costs(store: Store, rows: list[AttributionRow]) -> list[AttributionRow]:
     costs = {
-        channel: read_costs(store, channel, [row.id for row in rows if row.channel == channel]) for channel in COSTING
+        channel: read_costs(store, channel, [row.id for row in rows if row.channel == channel])
+        for channel in COSTING
     }
     return [_with_cost(row, costs.get(row.channel, {}).get(row.id)) for row in rows]
 

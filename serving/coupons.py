@@ -29,14 +29,18 @@ def read_coupons(store: Store, identifiers: Sequence[str] | None = None) -> list
     values = read_each(store, [("HGET", coupon_key(store.namespace, bucket(each)), each) for each in wanted])
     with damage():
         return [
-            Coupon(each, decode_coupon(value[VERSION_BYTES:])) for each, value in zip(wanted, values, strict=True) if value
+            Coupon(each, decode_coupon(value[VERSION_BYTES:]))
+            for each, value in zip(wanted, values, strict=True)
+            if value
         ]
 
 
 def _all(store: Store) -> Iterator[Coupon]:
     for held in read_hashes(store, [coupon_key(store.namespace, number) for number in range(BUCKETS)]):
         with damage():
-            yield from (Coupon(each.decode(), decode_coupon(value[VERSION_BYTES:])) for each, value in held.items())
+            yield from (
+                Coupon(each.decode(), decode_coupon(value[VERSION_BYTES:])) for each, value in held.items()
+            )
 
 
 def read_costs(store: Store, channel: str, identifiers: Sequence[str]) -> dict[str, int]:
@@ -50,5 +54,7 @@ def read_costs(store: Store, channel: str, identifiers: Sequence[str]) -> dict[s
     values = read_each(store, [("HGET", plan_key(store.namespace, bucket(each)), each) for each in wanted])
     with damage():
         return {
-            each: _COST.decode(value[VERSION_BYTES:])[0] for each, value in zip(wanted, values, strict=True) if value
+            each: _COST.decode(value[VERSION_BYTES:])[0]
+            for each, value in zip(wanted, values, strict=True)
+            if value
         }

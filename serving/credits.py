@@ -67,7 +67,12 @@ class LineCredits:
         columns = zip(held.event_ids, held.channels, held.ages_ms, held.flags, strict=True)
         return [
             CreditedTouch(
-                event_id, *_split(name), age, bool(flags & CLICKED), bool(flags & SAME_SESSION), bool(flags & PAID)
+                event_id,
+                *_split(name),
+                age,
+                bool(flags & CLICKED),
+                bool(flags & SAME_SESSION),
+                bool(flags & PAID),
             )
             for event_id, name, age, flags in columns
         ]

@@ -1,6 +1,6 @@
 """Every published result as Parquet files: the same results give the same bytes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -99,7 +99,8 @@ def _tables(store: Store) -> Iterator[tuple[str, pa.Table]]:
     spans = [Span(window, start) for window in WINDOWS for start in starts(store, window)]
     yield from _scope_tables(store, spans)
     windows = read_job(store).attribution_windows
-    yield from attribution_tables(store, spans, windows)
+    for name, further in (("attribution", False), ("attribution_further", True)):
+        yield from _named(name, attribution_tables(store, spans, windows, further=further))
     yield "credits", credits_table(store, windows)
     yield "coupons", coupons_table(store)
     yield "reconciliation", reconciliation_table(store)
@@ -112,3 +113,7 @@ def _scope_tables(store: Store, spans: Sequence[Span]) -> Iterator[tuple[str, pa
         yield "metrics", metrics
         if scope != NOT_RANKED:
             yield "leaderboards", scope_leaderboards(metrics)
+
+
+def _named(name: str, tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
+    return ((name, table) for table in tables)

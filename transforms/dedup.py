@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
+from transforms.attribution.coupon_events import coupon_events, exposures_of
 from transforms.attribution.owners import Owners
 from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
@@ -33,7 +34,8 @@ HOUR_MS: Final = 3_600_000
 _ROUTED_COLUMNS: Final = [
     "event_id", "event_type", "event_time", "room_id", "session_id", "creator_id", "user_id", "traffic_source",
     "coupon_id", "ad_plan_id", "campaign_id", "item_id", "dwell_ms", "holdout", "order_id", "quantity",
-    "amount_minor", "order_status", ID_HASH,
+    "amount_minor", "order_status", "coupon_status", "cost_minor", "impressions", "valid_from", "valid_to", "task_id",
+    "holdout_share", ID_HASH,
 ]  # fmt: skip
 """What later steps read; the rest need not be copied."""
 _JUDGED_COLUMNS: Final = [ID_HASH, CHECK, "event_time", LATENESS]
@@ -124,9 +126,13 @@ class DedupShard:
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
         merchants, view = self._routes.merchants, EventView(events)
-        touches = touches_of(view, merchants, self._routes.owners, none=not self._routes.attribution)
-        batches = [order_events(view, merchants), touches, event_partials(view), touch_partials(touches)]
-        keys = ["order_id", "user", None, None]
+        nothing = not self._routes.attribution
+        touches = touches_of(view, merchants, self._routes.owners, none=nothing)
+        batches = [
+            order_events(view, merchants), touches, event_partials(view), touch_partials(touches),
+            coupon_events(view), exposures_of(view, none=nothing),
+        ]  # fmt: skip
+        keys = ["order_id", "user", None, None, None, None]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))

@@ -8,7 +8,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from schemas.keys import US, attribution_key, touch_key
-from schemas.metrics import ATTRIBUTION_COUNTS, CHANNELS, DIRECT, FURTHER_CHANNELS, MODELS, ORGANIC, TOTAL_START, TOUCH_COUNTS
+from schemas.metrics import (
+    ATTRIBUTION_COUNTS,
+    DIRECT,
+    FURTHER_CHANNELS,
+    MODELS,
+    ORGANIC,
+    TOTAL_START,
+    TOUCH_COUNTS,
+)
 from schemas.outputs import EXPORTS
 from serving.access import Store
 from serving.attribution import COSTING, MICRO
@@ -16,33 +24,25 @@ from serving.coupons import read_costs
 from serving.tables.layers import Figures, Span, read_figures
 from serving.tables.order import constant, ordered
 
-KINDS = {"attribution": CHANNELS, "attribution_further": FURTHER_CHANNELS}
-"""The kinds of channels in each table."""
 _UNTOUCHED = [f"{kind}{US}{DIRECT}" for kind in (ORGANIC, *FURTHER_CHANNELS)]
 
 
 def attribution_tables(
-    store: Store, spans: Sequence[Span], attribution_windows: Sequence[str]
-) -> Iterator[tuple[str, pa.Table]]:
-    """Yield sorted tables of the channels with credit or touches, and into which file each goes.
-
-    One a file, model and attribution window; each reads all credit of these and all touches.
-    """
+    store: Store, spans: Sequence[Span], attribution_windows: Sequence[str], *, further: bool
+) -> Iterator[pa.Table]:
+    """Yield one sorted table a model and attribution window, of the channels with credit or touches."""
     widths = (len(ATTRIBUTION_COUNTS), len(TOUCH_COUNTS))
+    name = store.namespace
     for model in sorted(MODELS):
-        for attribution_window in sorted(attribution_windows):
+        for awindow in sorted(attribution_windows):
             keys = [
                 (
-                    attribution_key(store.namespace, model, attribution_window, span.window, span.start_ms),
-                    touch_key(store.namespace, span.window, span.start_ms),
+                    attribution_key(name, model, awindow, span.window, span.start_ms, further=further),
+                    touch_key(name, span.window, span.start_ms, further=further),
                 )
                 for span in spans
             ]
-            figures = read_figures(store, spans, keys, widths).nonzero()
-            kinds = _parts(figures.ids, 0)
-            for name, wanted in KINDS.items():
-                chosen = pc.is_in(kinds, value_set=pa.array(wanted)).to_numpy(zero_copy_only=False)
-                yield name, _table(store, model, attribution_window, figures.where(chosen))
+            yield _table(store, model, awindow, read_figures(store, spans, keys, widths).nonzero())
 
 
 def _parts(ids: pa.Array, part: int) -> pa.Array:

@@ -53,7 +53,9 @@ class Lines:
         rule = np.array(numbers_of(ATTRIBUTION_RULES[window]), np.int64)
         counts, nets = np.ascontiguousarray(self.counts), np.ascontiguousarray(self.nets)
         line, touch, share = line_shares(model, nets, counts, self.ages, self.flags, rule).T
-        names = pc.split_pattern(self.channels.take(pa.array(np.where(touch < 0, len(self.ages), touch))), US, max_splits=1)
+        names = pc.split_pattern(
+            self.channels.take(pa.array(np.where(touch < 0, len(self.ages), touch))), US, max_splits=1
+        )
         rows = len(line)
         arrays = [
             self.order_ids.take(pa.array(line)),
@@ -85,5 +87,7 @@ def credits_table(store: Store, attribution_windows: Sequence[str]) -> pa.Table:
             for field, value in held.items():
                 lines.add(*field.decode().split(US), value[VERSION_BYTES:])
     lines.close()
-    parts = [lines.credits(window, model) for window in attribution_windows for model in range(len(TOUCH_MODELS))]
+    parts = [
+        lines.credits(window, model) for window in attribution_windows for model in range(len(TOUCH_MODELS))
+    ]
     return ordered(pa.concat_tables(parts)) if parts else EXPORTS["credits"].empty_table()

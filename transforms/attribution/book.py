@@ -135,8 +135,11 @@ class CreditBook:
         ):
             line[name][rows] = lines[column].to_numpy()
 
-    def settle(self) -> pa.RecordBatch:
-        """Credit every changed line anew; return what channels lose and gain, as partial sums of family `a`."""
+    def settle(self) -> list[pa.RecordBatch]:
+        """Credit every changed line anew; return what channels lose and gain, as partial sums.
+
+        Family `a` is of channels, `f` of further ones; groups are those of `credit_group`.
+        """
         line, mark = self._line, self._mark
         dirty = np.flatnonzero(mark["dirty"])
         before = dirty[mark["booked"][dirty] == 1]
@@ -172,9 +175,19 @@ class CreditBook:
         flags = found.click * CLICKED + together * SAME_SESSION + self._origins.paid[found.origin] * PAID
         self._pins.add(found, pay_time[found.line] - found.time, flags)
 
-    def _partials(self, booked: Array) -> pa.RecordBatch:
-        names = self._origins.names(booked[:, 1])
-        return partials_batch("a", booked[:, 0], names, booked[:, 2], np.ascontiguousarray(booked[:, 3:]))
+    def _partials(self, booked: Array) -> list[pa.RecordBatch]:
+        further = self._origins.further[booked[:, 1]] != 0
+        parts = (("a", booked[~further]), ("f", booked[further]))
+        return [
+            partials_batch(
+                family,
+                rows[:, 0],
+                self._origins.names(rows[:, 1]),
+                rows[:, 2],
+                np.ascontiguousarray(rows[:, 3:]),
+            )
+            for family, rows in parts
+        ]
 
     def take_credits(self) -> Iterator[tuple[str, str, CreditBody]]:
         """Yield (order_id, item_id, the fields of a `CreditRecord`) of every line credited anew since the last call."""

@@ -193,10 +193,21 @@ def book(lines, pins, origin_names, direct, rules, models, sign):
                 for kind in range(kinds):
                     rows[k, kind] = _EMPTY
                     if origin_names[owners[k], kind] >= 0:
-                        rows[k, kind], used = _row_of(table, held, used, origin_names[owners[k], kind], minute)
+                        rows[k, kind], used = _row_of(
+                            table, held, used, origin_names[owners[k], kind], minute
+                        )
             for model in range(models):
-                split(model, nets[line], chosen_ages[:shown], is_paid[:shown], rules[window, 3], money[:shown])
-                split(model, micros[line], chosen_ages[:shown], is_paid[:shown], rules[window, 3], orders[:shown])
+                split(
+                    model, nets[line], chosen_ages[:shown], is_paid[:shown], rules[window, 3], money[:shown]
+                )
+                split(
+                    model,
+                    micros[line],
+                    chosen_ages[:shown],
+                    is_paid[:shown],
+                    rules[window, 3],
+                    orders[:shown],
+                )
                 at = (window * models + model) * COUNTS
                 for k in range(shown):
                     direct_money = money[k] if count and flags[begin + chosen[k]] & SAME_SESSION else 0

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.keys import US
-from schemas.metrics import DIRECT, ORGANIC
+from schemas.metrics import DIRECT, FURTHER_CHANNELS, ORGANIC
 from transforms.attribution.touches import FURTHER
 from transforms.state import spill
 from transforms.state.columns import Columns
@@ -39,10 +39,16 @@ class Origins:
         """`further` are the kinds of further channels; a batch may lack some, and may have others."""
         self._columns = ["channel", *(f"{FURTHER}{kind}" for kind in further)]
         self._names, self._texts, self._list = HashIndex(), Texts(), list[str]()
-        self._index, self._paid = HashIndex(), Columns(paid=np.uint8)
+        self._index, self._paid, self._further = (
+            HashIndex(),
+            Columns(paid=np.uint8),
+            Columns(further=np.uint8),
+        )
         self._table = np.zeros((0, len(self._columns)), np.int32)
         kinds = [ORGANIC, *further]
-        self._admit(np.array([self._names_of(pa.array([f"{kind}{US}{DIRECT}"]))[0] for kind in kinds]).reshape(1, -1))
+        self._admit(
+            np.array([self._names_of(pa.array([f"{kind}{US}{DIRECT}"]))[0] for kind in kinds]).reshape(1, -1)
+        )
 
     def __len__(self) -> int:
         return len(self._paid)
@@ -56,6 +62,11 @@ class Origins:
     def paid(self) -> npt.NDArray[np.uint8]:
         """Whether somebody paid for touches of each origin."""
         return self._paid["paid"]
+
+    @property
+    def further(self) -> npt.NDArray[np.uint8]:
+        """Whether each name is that of a further channel."""
+        return self._further["further"]
 
     def of(self, touches: pa.RecordBatch) -> npt.NDArray[np.int32]:
         """Return the number of each touch's origin."""
@@ -72,7 +83,10 @@ class Origins:
         rows = self._names.rows_of(hash_text(names))
         if len(self._names) > known:
             _, first = np.unique(rows, return_index=True)
-            self._texts.extend(names.take(pa.array(first[rows[first] >= known])))
+            new = names.take(pa.array(first[rows[first] >= known]))
+            self._texts.extend(new)
+            further = [name.partition(US)[0] in FURTHER_CHANNELS for name in new.to_pylist()]
+            self._further.extend(len(new), further=np.array(further, np.uint8))
         return rows
 
     def _admit(self, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -88,7 +102,9 @@ class Origins:
     def _extend(self, codes: npt.NDArray[np.int32]) -> None:
         before, width = len(self), len(self._columns)
         if len(self._table) < before + len(codes):
-            self._table = spill.grown(self._table.reshape(-1), (before + len(codes)) * width).reshape(-1, width)
+            self._table = spill.grown(self._table.reshape(-1), (before + len(codes)) * width).reshape(
+                -1, width
+            )
         self._table[before : before + len(codes)] = codes
         organic = f"{ORGANIC}{US}"
         paid = [not name.startswith(organic) for name in self.names(codes[:, 0]).to_pylist()]
@@ -106,7 +122,9 @@ class Origins:
         return [held[code] for code in codes.tolist()]
 
     def _parts(self) -> dict[str, Any]:
-        return {"names": self._names, "texts": self._texts, "index": self._index, "paid": self._paid}
+        return {
+            "names": self._names, "texts": self._texts, "further": self._further, "index": self._index, "paid": self._paid,
+        }  # fmt: skip
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""

@@ -38,7 +38,10 @@ class Owners:
     _kinds: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        lacking = (*(() if self.creators is not None else FROM_CREATORS), *(() if self.merchants is not None else FROM_ITEMS))
+        lacking = (
+            *(() if self.creators is not None else FROM_CREATORS),
+            *(() if self.merchants is not None else FROM_ITEMS),
+        )
         object.__setattr__(self, "_kinds", tuple(kind for kind in FURTHER_CHANNELS if kind not in lacking))
 
     @property
@@ -71,5 +74,8 @@ def _fact(creator: Creator | None) -> str:
 
 
 def _named(ids: pa.StringArray, names: Mapping[str, str | None]) -> pa.StringArray:
-    told = (NO_ID if each is None else (names[each] or NO_ID) if each in names else UNKNOWN_ID for each in ids.to_pylist())
+    told = (
+        NO_ID if each is None else (names[each] or NO_ID) if each in names else UNKNOWN_ID
+        for each in ids.to_pylist()
+    )
     return pa.array(told, pa.string())

@@ -44,7 +44,7 @@ class AttributionShard:
         watermark = self._low.observe(piece)
         lines, touches, *figures = piece.batches
         if self._book:
-            figures.append(self._credited(self._book, lines, touches, watermark))
+            figures += self._credited(self._book, lines, touches, watermark)
             if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
                 self._publish(watermark)
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
@@ -52,7 +52,7 @@ class AttributionShard:
 
     def _credited(
         self, book: CreditBook, lines: pa.RecordBatch, touches: pa.RecordBatch, watermark: int
-    ) -> pa.RecordBatch:
+    ) -> list[pa.RecordBatch]:
         """Let the book take lines and touches; return what channels gain and lose."""
         book.absorb_touches(touches)
         book.absorb_lines(lines)
@@ -101,7 +101,11 @@ class AttributionShard:
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        return {"book": self._book.state() if self._book else {}, "low": self._low, "absorbed": self._absorbed}
+        return {
+            "book": self._book.state() if self._book else {},
+            "low": self._low,
+            "absorbed": self._absorbed,
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; its credit records are published again."""

@@ -114,9 +114,7 @@ def _channel_names(events: EventView, column_of: np.ndarray, first: np.ndarray, 
     return events.put_together(_PREFIXES, column_of + 1, _COLUMNS, np.maximum(column_of, 0), at)
 
 
-def _merchants(
-    events: EventView, rows: Rows, owners: Owners
-) -> tuple[npt.NDArray[np.int32], pa.StringArray]:
+def _merchants(events: EventView, rows: Rows, owners: Owners) -> tuple[npt.NDArray[np.int32], pa.StringArray]:
     """Number the merchants of some events' items as the dimension names them; all 0 where it is not given."""
     if owners.merchants is None:
         return np.zeros(len(rows), np.int32), pa.array([NO_ID])

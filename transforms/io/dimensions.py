@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from schemas.dimensions import DIMENSIONS
 from schemas.errors import SourceError
+from transforms.attribution.owners import Creator, Owners
 
 _READERS: Final = {
     ".parquet": pq.read_table,
@@ -47,6 +48,27 @@ def _conform(table: pa.Table, name: str, path: Path) -> pa.Table:
                 f"{path} has a column {field.name} that is no {field.type}: {error}."
             ) from error
     return pa.table(columns)
+
+
+def owners_of(folder: Path | None) -> Owners:
+    """Return whom items and creators belong to, as far as the folder says."""
+    items, creators = (read_dimension(folder, name) if folder else None for name in ("items", "creators"))
+    merchants = known = None
+    if items is not None:
+        merchants = dict(zip(items["item_id"].to_pylist(), items["merchant_id"].to_pylist(), strict=True))
+    if creators is not None:
+        rows = zip(*(creators[name].to_pylist() for name in ("creator_id", "kind", "mcn_id")), strict=True)
+        known = {name: Creator(kind, mcn) for name, kind, mcn in rows}
+    return Owners(merchants, known)
+
+
+def costs_of_plans(folder: Path | None) -> dict[str, int]:
+    """Return ad plan → cost in minor units of those that have one."""
+    plans = read_dimension(folder, "ad_plans") if folder else None
+    if plans is None:
+        return {}
+    pairs = zip(plans["ad_plan_id"].to_pylist(), plans["cost_minor"].to_pylist(), strict=True)
+    return {plan: cost for plan, cost in pairs if plan is not None and cost is not None}
 
 
 def merchants_of_items(folder: Path | None) -> dict[str, str]:

@@ -58,7 +58,7 @@ def event_partials(events: EventView) -> pa.RecordBatch:
 
 
 def touch_partials(touches: pa.RecordBatch) -> pa.RecordBatch:
-    """Count the touches (as `touches_of` returns them) of every channel, further ones too; family `t`."""
+    """Count the touches (as `touches_of` returns them) of every channel (group 0) and further one (1); family `t`."""
     codes, minutes, counts = kernels.count_pairs(
         views.numbers(touches["channel"].indices, np.int32),
         views.numbers(touches["event_time_ms"], np.int64) // MINUTE_MS,
@@ -66,12 +66,16 @@ def touch_partials(touches: pa.RecordBatch) -> pa.RecordBatch:
     )
     parts = [_of_kind(touches[name].dictionary, codes, minutes, counts) for name in channel_columns(touches)]
     names, at, sums = zip(*parts, strict=True)
-    together = np.concatenate(sums).reshape(-1, 1)
-    return partials_batch("t", np.zeros(len(together), np.int8), pa.concat_arrays(names), np.concatenate(at), together)
+    group = np.repeat(np.arange(len(parts)) > 0, [len(part) for part in at]).astype(np.int8)
+    return partials_batch(
+        "t", group, pa.concat_arrays(names), np.concatenate(at), np.concatenate(sums).reshape(-1, 1)
+    )
 
 
 def _of_kind(names: pa.StringArray, codes: Array, minutes: Array, counts: Array) -> tuple[Any, Array, Array]:
     """Sum counts by origin further, by the names that origins have in one kind of channels."""
     distinct = names.dictionary_encode()
-    of_names, at, sums = kernels.count_pairs(distinct.indices.to_numpy()[codes].astype(np.int32), minutes, counts)
+    of_names, at, sums = kernels.count_pairs(
+        distinct.indices.to_numpy()[codes].astype(np.int32), minutes, counts
+    )
     return distinct.dictionary.take(pa.array(of_names)), at, sums

@@ -1,15 +1,23 @@
 """One shard of figures in the pipeline: partial sums in, absolute cells to the publisher."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
 
 from schemas.keys import (
     BEGIN,
     END,
     Version,
     attribution_key,
+    bucket,
+    coupon_key,
     metric_key,
     pack_version,
+    plan_key,
     snapshot_key,
     touch_key,
     window_index_key,
@@ -24,13 +32,18 @@ from schemas.metrics import (
     SCOPES,
     TOUCH_COUNTS,
 )
+from transforms import views
+from transforms.attribution.coupon_book import CouponBook
+from transforms.attribution.coupon_events import COUPON_COLUMNS, EXPOSED
+from transforms.event_view import MINUTE_MS
 from transforms.metrics.cells import CellTable, Published
 from transforms.pacing import Pace
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
-from transforms.publish import Outlet, PublisherFactory, Strays
+from transforms.publish import Grouped, Outlet, PublisherFactory, Strays
 from transforms.shards import Output
 
 _FIELDS_A_WRITE: Final = 1000
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 
 class CellShard:
@@ -44,14 +57,18 @@ class CellShard:
         open_publisher: PublisherFactory,
         namespace: str,
         pace: Callable[[], Pace],
+        plan_costs: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
+        """`plan_costs` are the costs of ad plans, which are published beside the figures."""
         long_ms = 2 * order_horizon_ms + lateness_ms
         self._tables = {
             "e": CellTable("e", len(EVENT_TIME_COUNTS), timezone, lateness_ms),
             "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
+            "f": CellTable("f", len(ATTRIBUTION_COUNTS), timezone, long_ms),
         }
+        self._coupons, self._plan_costs, self._costs_told = CouponBook(lateness_ms), plan_costs, False
         self._namespace = namespace
         self._low = LowWatermark()
         self._outlet, self._pace, self._muted, self._absorbed = Outlet(open_publisher()), pace(), False, 0
@@ -62,12 +79,26 @@ class CellShard:
         """Merge one piece's partial sums."""
         watermark = self._low.observe(piece)
         for batch in piece.batches:
-            self._tables[batch.schema.names[-1]].merge(batch)
+            self._take(batch)
             self._absorbed += batch.num_rows
+        if watermark > BEFORE_ALL_MS:
+            self._coupons.forget(watermark)
         if not self._muted and self._pace.is_due(piece.urgent > LATER):
             self.publish(watermark)
             self._pace.written()
         yield from ()
+
+    def _take(self, batch: pa.RecordBatch) -> None:
+        """Take one batch, which is known by its last column."""
+        family = batch.schema.names[-1]
+        if family == EXPOSED:
+            self._coupons.absorb_exposures(batch)
+        elif family == COUPON_COLUMNS[-1]:
+            self._coupons.absorb_events(batch)
+        else:
+            self._tables[family].merge(batch)
+        if family == "e" and batch.num_rows:
+            self._coupons.see(int(views.numbers(batch["minute"], np.int64).max()) * MINUTE_MS)
 
     def publish(self, watermark: int) -> None:
         """Write every changed cell, then archive and drop those that can no longer change.
@@ -81,6 +112,7 @@ class CellShard:
         for family, table in self._tables.items():
             for change in table.take_dirty(version):
                 self._write(self._key_of(family, change), change)
+        self._write_coupons(version)
         publisher.barrier()
         publisher.set_newer(snapshot_key(self._namespace), [END], [version])
         if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
@@ -99,13 +131,15 @@ class CellShard:
         """Publish every cell held, and name every window again."""
         for table in self._tables.values():
             table.mark_all()
+        self._coupons.mark_all()
+        self._costs_told = False
         for window, start_ms in sorted(self._windows):
             self._outlet.publisher.add_windows(window_index_key(self._namespace, window), [start_ms])
         self.publish(self._watermark_ms)
 
     def strays(self) -> Strays:
         """Return the cells of credit and of refunds by order time, all of them: what comes later moves both."""
-        return Strays(("a", "m:o"), lambda _key, _field: True, self._absorbed)
+        return Strays(("a", "f", "m:o"), lambda _key, _field: True, self._absorbed)
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher
@@ -117,15 +151,31 @@ class CellShard:
             end = min(begin + _FIELDS_A_WRITE, count)
             publisher.set_newer(key, change.fields.part(begin, end), change.values.part(begin, end))
 
+    def _write_coupons(self, version: bytes) -> None:
+        """Write what became of changed coupons and, once, what ad plans cost."""
+        records = Grouped()
+        for coupon_id, body in self._coupons.take_changed():
+            records.put(coupon_key(self._namespace, bucket(coupon_id)), coupon_id, version + _ENCODE(body))
+        if not self._costs_told:
+            for plan, cost in self._plan_costs.items():
+                records.put(plan_key(self._namespace, bucket(plan)), plan, version + _ENCODE([cost]))
+        self._costs_told = True
+        records.write_newer(self._outlet.publisher)
+
     def _key_of(self, family: str, change: Published) -> str:
         window, start_ms = change.window, change.start_ms
-        if family == "a":
+        if family in ("a", "f"):
             awindow, model = divmod(change.group, MODELS_A_WINDOW)
             return attribution_key(
-                self._namespace, MODELS[model], ATTRIBUTION_WINDOWS[awindow], window, start_ms
+                self._namespace,
+                MODELS[model],
+                ATTRIBUTION_WINDOWS[awindow],
+                window,
+                start_ms,
+                further=family == "f",
             )
         if family == "t":
-            return touch_key(self._namespace, window, start_ms)
+            return touch_key(self._namespace, window, start_ms, further=bool(change.group))
         return metric_key(self._namespace, family, SCOPES[change.group], window, start_ms)
 
     def logged(self, piece: Piece) -> Piece:
@@ -136,12 +186,16 @@ class CellShard:
         """Return everything held, for a snapshot."""
         tables = {family: table.state() for family, table in self._tables.items()}
         windows = sorted(self._windows)
-        return {"tables": tables, "low": self._low, "absorbed": self._absorbed, "windows": windows}
+        return {
+            "tables": tables, "coupons": self._coupons.state(), "low": self._low, "absorbed": self._absorbed,
+            "windows": windows,
+        }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; every cell held is published again."""
         for family, table in self._tables.items():
             table.load(state["tables"][family])
+        self._coupons.load(state["coupons"])
         self._low, self._absorbed = state["low"], state["absorbed"]
         self._windows = set(state["windows"])
 

@@ -82,7 +82,12 @@ def credit_of(line: Line, touches: Iterable[Touch], windows: Sequence[str] = ("c
     """The credit record that a line must end up with: what any of the windows counts."""
     counted = {t.event_id: t for window in windows for t in eligible(line, touches, window)}
     told = [
-        (t.event_id, *t.channel, line.pay_time_ms - t.time_ms, (t.kind == "click") + 2 * is_direct(t, line) + 4 * t.is_paid)
+        (
+            t.event_id,
+            *t.channel,
+            line.pay_time_ms - t.time_ms,
+            (t.kind == "click") + 2 * is_direct(t, line) + 4 * t.is_paid,
+        )
         for t in in_order(counted.values())
     ]
     return line.pay_time_ms, line.net_minor, line.micro_orders, told

@@ -38,7 +38,24 @@ _PLACES = st.sampled_from([None, ("r1", "s1"), ("r1", "s2"), ("r2", "s1")])
 _ITEMS = st.sampled_from(["i1", "i2", "i3", "i4"])
 _USERS = st.sampled_from(["u1", "u1", "u2"])
 _AGES = st.sampled_from(
-    [-1, 0, 0, 1, DAY, DAY + 1, 7 * DAY, 7 * DAY + 1, 3600_000, 5000, 600_000, 1_800_000, 1_800_001, 3 * DAY, 15 * DAY, 30 * DAY]
+    [
+        -1,
+        0,
+        0,
+        1,
+        DAY,
+        DAY + 1,
+        7 * DAY,
+        7 * DAY + 1,
+        3600_000,
+        5000,
+        600_000,
+        1_800_000,
+        1_800_001,
+        3 * DAY,
+        15 * DAY,
+        30 * DAY,
+    ]
 )
 _IDS = st.lists(st.text(min_size=1, max_size=3), min_size=12, max_size=12, unique=True)
 
@@ -114,12 +131,13 @@ class Ledger:
             self.book.absorb_lines(line_batch(step))  # type: ignore[arg-type]
 
     def settle(self) -> None:
-        batch = self.book.settle()
-        cells = zip(*(batch[name].to_pylist() for name in ("group", "id", "minute")), strict=True)
-        for (group, name, minute), sums in zip(cells, batch["a"].to_pylist(), strict=True):
-            window, model = divmod(group, MODELS_A_WINDOW)
-            held = self.totals[ATTRIBUTION_WINDOWS[window], MODELS[model], name, minute]
-            held[:] = [one + more for one, more in zip(held, sums, strict=True)]
+        for family, batch in zip("af", self.book.settle(), strict=True):
+            cells = zip(*(batch[name].to_pylist() for name in ("group", "id", "minute")), strict=True)
+            for (group, name, minute), sums in zip(cells, batch[family].to_pylist(), strict=True):
+                assert (name.split("\x1f")[0] in FURTHER) == (family == "f")
+                window, model = divmod(group, MODELS_A_WINDOW)
+                held = self.totals[ATTRIBUTION_WINDOWS[window], MODELS[model], name, minute]
+                held[:] = [one + more for one, more in zip(held, sums, strict=True)]
 
     def publish(self) -> None:
         for order_id, item_id, body in self.book.take_credits():
@@ -154,7 +172,14 @@ def sealed_at(touches: int, merge: int = 2) -> Iterator[None]:
 _SEALS = st.sampled_from([1, 3, 1 << 20])
 _DEFAULT = ("click_7d_view_1d",)
 _SOME = st.sampled_from(
-    [_DEFAULT, _DEFAULT, ("click_30m",), ("click_1d", "click_3d"), ("click_30m", "click_7d_view_1d"), tuple(WINDOWS)]
+    [
+        _DEFAULT,
+        _DEFAULT,
+        ("click_30m",),
+        ("click_1d", "click_3d"),
+        ("click_30m", "click_7d_view_1d"),
+        tuple(WINDOWS),
+    ]
 )
 
 
