@@ -1,6 +1,7 @@
 """`credits.parquet`: what each order line gave to which touch, derived from the touches that are stored with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,40 +24,32 @@ from serving.tables.order import constant, ordered
 class Lines:
     """Order lines and their touches as columns; about 10 µs a line."""
 
-    def __init__(self) -> None:
-        self._ids: tuple[list[str], list[str]] = ([], [])
-        self._lines: list[tuple[int, int, int]] = []
-        self._touches: tuple[list[str], list[str], list[int], list[int]] = ([], [], [], [])
-
-    def add(self, order_id: str, item_id: str, body: bytes) -> None:
-        """Add a line's record."""
-        record = decode_credit(body)
-        for ids, told in zip(self._ids, (order_id, item_id), strict=True):
-            ids.append(told)
-        self._lines.append((record.pay_time_ms, record.net_minor, len(record.event_ids)))
-        columns = (record.event_ids, record.channels, record.ages_ms, record.flags)
-        for column, more in zip(self._touches, columns, strict=True):
-            column.extend(more)  # type: ignore[arg-type]
-
-    def close(self) -> None:
-        """Make columns of what was added."""
-        self.order_ids, self.item_ids = (pa.array(ids, pa.string()) for ids in self._ids)
-        self.pay_times, self.nets, self.counts = np.array(self._lines, np.int64).reshape(-1, 3).T
-        event_ids, channels, ages, flags = self._touches
+    def __init__(self, records: Iterable[tuple[list[str], bytes]]) -> None:
+        """`records` are the ids of order and item, and the body of the record, of each line."""
+        ids, told = [], []
+        for identifiers, body in records:
+            ids.append(identifiers)
+            told.append(decode_credit(body))
+        self.order_ids = pa.array([order for order, _ in ids], pa.string())
+        self.item_ids = pa.array([item for _, item in ids], pa.string())
+        self.pay_times = np.array([record.pay_time_ms for record in told], np.int64)
+        self.nets = np.array([record.net_minor for record in told], np.int64)
+        self.counts = np.array([len(record.event_ids) for record in told], np.int64)
+        self.ages = np.array([age for record in told for age in record.ages_ms], np.int64)
+        self.flags = np.array([flag for record in told for flag in record.flags], np.uint8)
         # The last row of each is what is told where there was no touch.
-        self.event_ids = pa.array([*event_ids, None], pa.string())
-        self.channels = pa.array([*channels, f"{ORGANIC}{US}{DIRECT}"], pa.string())
-        self.ages, self.flags = np.array(ages, np.int64), np.array(flags, np.uint8)
+        self.event_ids = pa.array(
+            [*chain.from_iterable(record.event_ids for record in told), None], pa.string()
+        )
+        names = chain.from_iterable(record.channels for record in told)
+        self.channels = pa.array([*names, f"{ORGANIC}{US}{DIRECT}"], pa.string())
 
     def credits(self, window: str, model: int) -> pa.Table:
         """Return the shares of all lines in one window under one model, sorted."""
         rule = np.array(numbers_of(ATTRIBUTION_RULES[window]), np.int64)
-        counts, nets = np.ascontiguousarray(self.counts), np.ascontiguousarray(self.nets)
-        line, touch, share = line_shares(model, nets, counts, self.ages, self.flags, rule).T
-        names = pc.split_pattern(
-            self.channels.take(pa.array(np.where(touch < 0, len(self.ages), touch))), US, max_splits=1
-        )
-        rows = len(line)
+        line, touch, share = line_shares(model, self.nets, self.counts, self.ages, self.flags, rule).T
+        at, rows = pa.array(np.where(touch < 0, len(self.ages), touch)), len(line)
+        names = pc.split_pattern(self.channels.take(at), US, max_splits=1)
         arrays = [
             self.order_ids.take(pa.array(line)),
             self.item_ids.take(pa.array(line)),
@@ -64,7 +57,7 @@ class Lines:
             constant(window, rows),
             pc.list_element(names, 0) if rows else constant("", 0),
             pc.list_element(names, 1) if rows else constant("", 0),
-            self.event_ids.take(pa.array(np.where(touch < 0, len(self.ages), touch))),
+            self.event_ids.take(at),
             pa.array(share),
             *self._touch_columns(line, touch),
         ]
@@ -81,13 +74,15 @@ class Lines:
 
 def credits_table(store: Store, attribution_windows: Sequence[str]) -> pa.Table:
     """Return what each order line gave to whom under each model in each window; shares of 0 are left out."""
-    lines = Lines()
     with damage():
-        for held in read_hashes(store, [credit_key(store.namespace, number) for number in range(BUCKETS)]):
-            for field, value in held.items():
-                lines.add(*field.decode().split(US), value[VERSION_BYTES:])
-    lines.close()
+        lines = Lines(_records(store))
     parts = [
         lines.credits(window, model) for window in attribution_windows for model in range(len(TOUCH_MODELS))
     ]
     return ordered(pa.concat_tables(parts)) if parts else EXPORTS["credits"].empty_table()
+
+
+def _records(store: Store) -> Iterator[tuple[list[str], bytes]]:
+    for held in read_hashes(store, [credit_key(store.namespace, number) for number in range(BUCKETS)]):
+        for field, value in held.items():
+            yield field.decode().split(US), value[VERSION_BYTES:]

@@ -139,7 +139,10 @@ class CouponBook:
         """Count some recent exposures of every coupon, within its validity and beyond."""
         coupon, time = self._recent["coupon"][rows], self._recent["time"][rows]
         is_within = time <= self._coupon["ends"][coupon]
-        return tuple(np.bincount(coupon[chosen], minlength=len(self)) for chosen in (is_within, ~is_within))
+        count = len(self)
+        return np.bincount(coupon[is_within], minlength=count), np.bincount(
+            coupon[~is_within], minlength=count
+        )
 
     def take_changed(self) -> Iterator[tuple[str, CouponBody]]:
         """Yield (coupon_id, the fields of a `CouponRecord`) of every coupon that has changed since the last call."""

@@ -107,7 +107,7 @@ class HeldTouches:
             touch["time"], touch["click"], touch["place"], touch["merchant"], self._clicks_ms, self._views_ms,
         )  # fmt: skip
         rows = found[:, 1]
-        return Found(found[:, 0], *(touch[name][rows] for name in TOLD), self._ids.take(rows))
+        return Found._make([found[:, 0], *(touch[name][rows] for name in TOLD), self._ids.take(rows)])
 
     def forget(self, before_ms: int) -> None:
         """Drop the sealed stretches all of whose touches are older, and recent ones once they are a quarter."""
@@ -135,12 +135,12 @@ class HeldTouches:
 
 
 def _joined(found: list[Found]) -> Found:
-    line, *told = (np.concatenate([part[n] for part in found]) for n in range(1 + len(TOLD)))
-    return Found(line, *told, pa.concat_arrays([part.ids for part in found]))
+    columns = (np.concatenate([part[n] for part in found]) for n in range(1 + len(TOLD)))
+    return Found._make([*columns, pa.concat_arrays([part.ids for part in found])])
 
 
 def _in_order(found: Found) -> Found:
     order = np.lexsort((found.time, found.line))
     text = Texts.of(found.ids)
     matching.order_ties(order, found.line, found.time, text.data, text.ends)
-    return Found(*(column[order] for column in found[:-1]), text.take(order))
+    return Found._make([*(column[order] for column in found[:-1]), text.take(order)])

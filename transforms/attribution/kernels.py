@@ -158,6 +158,26 @@ def _row_of(table, held, used, name, minute):
 
 
 @njit(cache=True, nogil=True)
+def _look(origins, ages, flags, begin, chosen, direct, owners, chosen_ages, is_paid):
+    """Put down origin, age and whether paid for of the chosen touches; `direct` where there is none."""
+    owners[0], chosen_ages[0], is_paid[0] = direct, 0, False
+    for k in range(len(chosen)):
+        pin = begin + chosen[k]
+        owners[k], chosen_ages[k], is_paid[k] = origins[pin], ages[pin], flags[pin] & PAID != 0
+
+
+@njit(cache=True, nogil=True)
+def _find_rows(table, held, used, origin_names, owners, minute, rows):
+    """Find the row of each touch's channel of every kind; returns how many rows there are then."""
+    for k in range(len(owners)):
+        for kind in range(origin_names.shape[1]):
+            rows[k, kind] = _EMPTY
+            if origin_names[owners[k], kind] >= 0:
+                rows[k, kind], used = _row_of(table, held, used, origin_names[owners[k], kind], minute)
+    return used
+
+
+@njit(cache=True, nogil=True)
 def book(lines, pins, origin_names, direct, rules, models, sign):
     """Sum what lines give to each name in each minute, in every window under every model; `sign` -1 takes it back.
 
@@ -170,9 +190,7 @@ def book(lines, pins, origin_names, direct, rules, models, sign):
     kinds, wide = origin_names.shape[1], len(rules) * models * COUNTS
     table, used = np.full(2048, _EMPTY, np.int32), 0
     held, sums = np.zeros((1024, 2), np.int64), np.zeros((1024, wide), np.int64)
-    longest = 1
-    for line in range(len(counts)):
-        longest = max(longest, counts[line])
+    longest = max(counts.max(), 1) if len(counts) else 1
     chosen, owners = np.empty(longest, np.int64), np.empty(longest, np.int64)
     chosen_ages, is_paid = np.zeros(longest, np.int64), np.zeros(longest, np.bool_)
     money, orders = np.empty(longest, np.int64), np.empty(longest, np.int64)
@@ -183,31 +201,13 @@ def book(lines, pins, origin_names, direct, rules, models, sign):
             table, held, sums = _grown(table, held, sums, used)
         for window in range(len(rules)):
             count = eligible_in(ages[begin:end], flags[begin:end], rules[window], chosen)
-            for k in range(count):
-                pin = begin + chosen[k]
-                owners[k], chosen_ages[k], is_paid[k] = origins[pin], ages[pin], flags[pin] & PAID != 0
+            _look(origins, ages, flags, begin, chosen[:count], direct, owners, chosen_ages, is_paid)
             shown = max(count, 1)
-            if not count:
-                owners[0], chosen_ages[0], is_paid[0] = direct, 0, False
-            for k in range(shown):
-                for kind in range(kinds):
-                    rows[k, kind] = _EMPTY
-                    if origin_names[owners[k], kind] >= 0:
-                        rows[k, kind], used = _row_of(
-                            table, held, used, origin_names[owners[k], kind], minute
-                        )
+            used = _find_rows(table, held, used, origin_names, owners[:shown], minute, rows)
+            old, bought, half_life = chosen_ages[:shown], is_paid[:shown], rules[window, 3]
             for model in range(models):
-                split(
-                    model, nets[line], chosen_ages[:shown], is_paid[:shown], rules[window, 3], money[:shown]
-                )
-                split(
-                    model,
-                    micros[line],
-                    chosen_ages[:shown],
-                    is_paid[:shown],
-                    rules[window, 3],
-                    orders[:shown],
-                )
+                split(model, nets[line], old, bought, half_life, money[:shown])
+                split(model, micros[line], old, bought, half_life, orders[:shown])
                 at = (window * models + model) * COUNTS
                 for k in range(shown):
                     direct_money = money[k] if count and flags[begin + chosen[k]] & SAME_SESSION else 0

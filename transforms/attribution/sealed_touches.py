@@ -88,7 +88,7 @@ class SealedTouches:
             rows["user"], rows["time"], rows["click"], rows["place"], rows["merchant"], clicks_ms, views_ms,
         )  # fmt: skip
         chosen = rows_of(rows, found[:, 1])
-        return Found(found[:, 0], *(chosen[name] for name in TOLD), self._ids_of(chosen))
+        return Found._make([found[:, 0], *(chosen[name] for name in TOLD), self._ids_of(chosen)])
 
     def _ids_of(self, rows: Array) -> pa.StringArray:
         starts, sizes = rows["id_start"], rows["id_size"].astype(np.int64)
