@@ -37,7 +37,7 @@ EXPORTS: Final = {
     "credits": pa.schema(
         [("order_id", _TEXT), ("item_id", _TEXT), ("model", _TEXT), ("attribution_window", _TEXT),
          ("channel", _TEXT), ("id", _TEXT), ("touch_event_id", _TEXT), ("credit_minor", _COUNT),
-         ("touch_type", _TEXT), ("touch_time", TIMESTAMP), ("direct", pa.bool_())]
+         ("touch_type", _TEXT), ("touch_age_ms", _COUNT), ("direct", pa.bool_())]
     ),
     "coupons": pa.schema(
         [("coupon_id", _TEXT), ("creator_id", _TEXT), ("task_id", _TEXT), ("status", _TEXT), ("bought", _COUNT),

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from schemas.attribution import ATTRIBUTION_RULES, CLICKED, SAME_SESSION, numbers_of
 from schemas.credit_shares import line_shares
-from schemas.events import TIMESTAMP
 from schemas.keys import BUCKETS, US, VERSION_BYTES, credit_key
 from schemas.metrics import DIRECT, ORGANIC, TOUCH_MODELS
 from schemas.outputs import EXPORTS
@@ -32,7 +31,6 @@ class Lines:
             told.append(decode_credit(body))
         self.order_ids = pa.array([order for order, _ in ids], pa.string())
         self.item_ids = pa.array([item for _, item in ids], pa.string())
-        self.pay_times = np.array([record.pay_time_ms for record in told], np.int64)
         self.nets = np.array([record.net_minor for record in told], np.int64)
         self.counts = np.array([len(record.event_ids) for record in told], np.int64)
         self.ages = np.array([age for record in told for age in record.ages_ms], np.int64)
@@ -59,17 +57,16 @@ class Lines:
             pc.list_element(names, 1) if rows else constant("", 0),
             self.event_ids.take(at),
             pa.array(share),
-            *self._touch_columns(line, touch),
+            *self._touch_columns(touch),
         ]
         return pa.Table.from_arrays(arrays, schema=EXPORTS["credits"])
 
-    def _touch_columns(self, line: NDArray[Any], touch: NDArray[Any]) -> list[pa.Array]:
-        """Return type, time and whether in the order's session of touches; null where there is none."""
+    def _touch_columns(self, touch: NDArray[Any]) -> list[pa.Array]:
+        """Return type, age and whether in the order's session of touches; null where there is none."""
         none = touch < 0
         flags, ages = np.append(self.flags, np.uint8(0))[touch], np.append(self.ages, 0)[touch]
         kinds = pa.array(["view", "click"]).take(pa.array((flags & CLICKED != 0).astype(np.int8), mask=none))
-        times = pa.array(self.pay_times[line] - ages, mask=none).cast(TIMESTAMP)
-        return [kinds, times, pa.array(flags & SAME_SESSION != 0, mask=none)]
+        return [kinds, pa.array(ages, mask=none), pa.array(flags & SAME_SESSION != 0, mask=none)]
 
 
 def credits_table(store: Store, attribution_windows: Sequence[str]) -> pa.Table:

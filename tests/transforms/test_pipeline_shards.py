@@ -16,7 +16,7 @@ from schemas.codecs.salvage import refusals_batch
 from schemas.events import EVENT_SCHEMA
 from schemas.gate import compile_gate
 from schemas.keys import VERSION_BYTES, model_key, recommender_key
-from transforms.attribution.book import AttributionWindow
+from schemas.metrics import ATTRIBUTION_WINDOWS
 from transforms.attribution.shard import AttributionShard
 from transforms.dedup import DedupShard, Routes
 from transforms.event_view import EventView
@@ -95,7 +95,7 @@ class Chain:
             0, BOUNDS.dedup_horizon_ms, Routes(1, True, {"i1": "m", "i2": "m"}), self._count
         )
         self.orders = OrderShard(0, 1, 30 * DAY, HOUR, published, "is", pace)
-        self.credits = AttributionShard(0, 1, AttributionWindow(), 30 * DAY, HOUR, published, "is", pace)
+        self.credits = AttributionShard(0, 1, ATTRIBUTION_WINDOWS, 30 * DAY, HOUR, published, "is", pace)
         self.cells = CellShard("Asia/Shanghai", HOUR, 30 * DAY, published, "is", pace)
         self.learner = LearnerShard(published, "is", pace)
 

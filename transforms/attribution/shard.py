@@ -43,7 +43,7 @@ class AttributionShard:
         """Take the lines and touches of one piece; figures ride along."""
         watermark = self._low.observe(piece)
         lines, touches, *figures = piece.batches
-        if self._book:
+        if self._book is not None:
             figures += self._credited(self._book, lines, touches, watermark)
             if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
                 self._publish(watermark)
@@ -68,7 +68,7 @@ class AttributionShard:
 
     def _publish(self, watermark: int) -> None:
         publisher, self._watermark_ms = self._outlet.publisher, watermark
-        if self._book:
+        if self._book is not None:
             self._records(self._book.take_credits(), watermark).write_newer(publisher)
         publisher.flush()
 
@@ -92,7 +92,7 @@ class AttributionShard:
 
     def republish(self) -> None:
         """Publish every credit record held."""
-        if self._book:
+        if self._book is not None:
             self._book.unpublish()
         self._publish(self._watermark_ms)
 
@@ -102,14 +102,14 @@ class AttributionShard:
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
         return {
-            "book": self._book.state() if self._book else {},
+            "book": self._book.state() if self._book is not None else {},
             "low": self._low,
             "absorbed": self._absorbed,
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; its credit records are published again."""
-        if self._book:
+        if self._book is not None:
             self._book.load(state["book"])
         self._low, self._absorbed = state["low"], state["absorbed"]
 
