@@ -73,7 +73,7 @@ WEIGHTS: Final = {
 }
 """In what proportion a line's amount goes to its touches."""
 
-# By largest remainder, ties to the earlier touch; a remainder is whole where weights are, but for `time_decay`.
+# By largest remainder, ties to the earlier touch. Only under `time_decay` may remainders differ by less than a millionth.
 SHARES: Final = """
     WITH weighed AS (SELECT *, WEIGHT AS weight FROM eligible), whole AS (
         SELECT *, net * weight / sum(weight) OVER line AS exact FROM weighed
@@ -81,7 +81,7 @@ SHARES: Final = """
     ), ranked AS (
         SELECT *, net - sum(floor(exact + 1e-9)) OVER line AS left_over,
                row_number() OVER (PARTITION BY order_id, item_id
-                   ORDER BY round(exact - floor(exact + 1e-9), 7) DESC, place) AS turn
+                   ORDER BY round(exact - floor(exact + 1e-9), DIGITS) DESC, place) AS turn
         FROM whole WINDOW line AS (PARTITION BY order_id, item_id)
     )
     SELECT order_id, item_id, pay_ms, channel, id, event_id, 'MODEL' AS model, 'WINDOW' AS attribution_window, direct,
@@ -107,7 +107,11 @@ def book_credits(
         store.execute(f"CREATE OR REPLACE TEMP TABLE eligible AS {terms}")
         for model, weight in WEIGHTS.items():
             shares = SHARES.replace("WEIGHT", weight).replace("HALF_LIFE", str(half_life))
-            shares = shares.replace("MODEL", model).replace("WINDOW'", f"{window}'")
+            shares = (
+                shares.replace("DIGITS", "15" if model == "time_decay" else "7")
+                .replace("MODEL", model)
+                .replace("WINDOW'", f"{window}'")
+            )
             there = store.execute(
                 "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'true_credits'"
             ).fetchall()

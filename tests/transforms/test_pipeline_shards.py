@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -149,15 +150,21 @@ def carried(outputs: Iterable[Output]) -> list[Output]:
 def _model_apart(published: Recorded) -> dict[tuple[str, str], bytes]:
     """All figures, and which order events the log holds, however they came to be written.
 
-    The model's rows are compared by its digest, since they say how often they were published.
+    The model's rows are compared by its digest, since they say how often they were published. Credit that was given
+    and wholly taken back is as if it had never been.
     """
-    bodies = published.bodies()
+    held = published.bodies()
+    bodies = {name: body for name, body in held.items() if not _is_taken_back(name[0], body)}
     logged = [body for (key, _), body in bodies.items() if key.startswith("is:{o:")]
     events = {
         row["event_id"]: row for body in logged for row in pa.ipc.open_stream(body).read_all().to_pylist()
     }
     figures = {name: body for name, body in bodies.items() if not name[0].startswith(("is:{r", "is:{o:"))}
     return figures | {("logged", name): repr(events[name]).encode() for name in sorted(events)}
+
+
+def _is_taken_back(key: str, body: bytes) -> bool:
+    return key.startswith(("is:{a:", "is:{f:")) and not any(msgspec.msgpack.decode(body))
 
 
 @settings(max_examples=40, deadline=None)
