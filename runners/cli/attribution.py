@@ -125,8 +125,9 @@ def print_channels(document: dict[str, Any]) -> None:
     rows, model = document["rows"], document["model"]
     where = f"{document['window']}, {document['attribution_window']}"
     if model:
-        shown = [[row[name] for name in _COLUMNS] for row in rows]
-        print_table(f"Credit under {model}, {where}", _COLUMNS, shown, "no credit is known")
+        known = [name for name in _COLUMNS if any(row[name] is not None for row in rows)]
+        shown = [[row[name] for name in known] for row in rows]
+        print_table(f"Credit under {model}, {where}", known, shown, "no credit is known")
         return
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
@@ -134,4 +135,5 @@ def print_channels(document: dict[str, Any]) -> None:
         lines.setdefault(key, {})[row["model"]] = row["credit_minor"]
     columns = ("window_start", "channel", "id", "touches", "cost_minor", *MODELS)
     shown = [[*key, *(credit.get(name, 0) for name in MODELS)] for key, credit in lines.items()]
+    shown.sort(key=lambda line: (str(line[0]), -max(line[5:])))
     print_table(f"Credit in minor units, {where}", columns, shown, "no credit is known")
