@@ -13,7 +13,7 @@ _WHY = {
     "first_touch": "the earliest of {count}",
     "last_paid_touch": "the latest that was paid for",
     "linear": "an equal part, 1 of {count}",
-    "time_decay": "weighs 2^(-{age} / {half_life}) against the others",
+    "time_decay": "weighs 2^(-{age} / {half_life})",
     "position": "{part}",
 }
 _CREDITS = (
