@@ -1,11 +1,9 @@
 """10,000 public channel paths with reference results of the package ChannelAttribution, where they are at hand.
 
-They state no licence, so they are not in this repository: `INTERESTREAM_TEST_DATA` names the folder that holds them
-in `channelattribution/`.
+They state no licence, so they are read from beside this checkout and skipped, saying so, where they are absent.
 """
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +12,10 @@ import pytest
 
 from transforms.attribution.markov import PathCount
 
-_FOLDER = Path(os.environ.get("INTERESTREAM_TEST_DATA", "")) / "channelattribution"
+_FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "channelattribution"
 needs_paths = pytest.mark.skipif(
     not (_FOLDER / "PathData.csv").is_file(),
-    reason="INTERESTREAM_TEST_DATA names no folder with channelattribution/PathData.csv",
+    reason="the real data set channelattribution is not beside this checkout (../shared/data/channelattribution)",
 )
 REFERENCE_NOISE = 0.031
 """The convergence that the reference states of its own simulation."""
