@@ -22,17 +22,19 @@ class ChannelNames:
 
     def __init__(self) -> None:
         self._index, self._names = HashIndex(), Texts()
-        self.nodes = np.zeros(0, np.uint8)
+        self.nodes, self.further = np.zeros(0, np.uint8), np.zeros(0, np.bool_)
 
-    def numbers_of(self, names: pa.Array) -> npt.NDArray[np.int32]:
-        """Return each channel's number; new ones get the next."""
+    def numbers_of(self, names: pa.Array, further: bool = False) -> npt.NDArray[np.int32]:
+        """Return each channel's number, -1 for null; new ones get the next. `further` ones are of another kind."""
         encoded = names if pa.types.is_dictionary(names.type) else names.dictionary_encode()
         known = len(self._index)
         rows = self._index.rows_of(hash_text(encoded.dictionary))
-        new = encoded.dictionary.take(pa.array(_first_of(rows, known, len(self._index))))
+        new = encoded.dictionary.take(pa.array(_first_of(rows, known)))
         self._names.extend(new)
         self.nodes = np.concatenate([self.nodes, nodes_of(new)])
-        return rows[encoded.indices.to_numpy()]
+        self.further = np.concatenate([self.further, np.full(len(new), further)])
+        indices = encoded.indices.fill_null(-1).to_numpy()
+        return np.append(rows, np.int32(-1))[indices]
 
     def texts(self, numbers: npt.NDArray[Any]) -> pa.StringArray:
         """Return the names of channels by their numbers."""
@@ -40,17 +42,19 @@ class ChannelNames:
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        return {"index": self._index.state(), "names": self._names.state(), "nodes": self.nodes}
+        return {"index": self._index.state(), "names": self._names.state()} | {
+            "nodes": self.nodes, "further": self.further,
+        }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`."""
         self._index.load(state["index"])
         self._names.load(state["names"])
-        self.nodes = np.array(state["nodes"])
+        self.nodes, self.further = np.array(state["nodes"]), np.array(state["further"])
 
 
-def _first_of(rows: npt.NDArray[np.int32], known: int, upto: int) -> npt.NDArray[np.int64]:
+def _first_of(rows: npt.NDArray[np.int32], known: int) -> npt.NDArray[np.int64]:
     """Return where each new row number stands first."""
     new = np.flatnonzero(rows >= known)
     _, at = np.unique(rows[new], return_index=True)
-    return new[at][: upto - known]
+    return new[at]

@@ -38,45 +38,47 @@ def split(total, weights, count, shares):
 
 
 @njit(cache=True, nogil=True)
-def credit(lines, starts, channels, node_of, groups, rows, table, sign, direct, keys, sums, used):
-    """Add what each line gives to the sums by (number, channel, minute); `sign` -1 takes it back.
+def credit(lines, starts, names, together, node_of, groups, rows, table, sign, keys, sums, used):
+    """Add what each line gives to the sums by (number, name, minute); `sign` -1 takes it back.
 
-    `groups` numbers each group of lines' models, `rows` says where in `table` a line's weights are.
+    `groups` numbers each group of lines' models, `rows` says where in `table` a line's weights are; `names` has a row
+    a node, of its channel and the further ones.
     """
     minute, net, micro, times, group = lines
     weights, nets = np.zeros(_MOST_NODES, np.int64), np.zeros(_MOST_NODES, np.int64)
     micros = np.zeros(_MOST_NODES, np.int64)
     for i in range(len(minute)):
-        count = starts[i + 1] - starts[i]
+        first, count = starts[i], starts[i + 1] - starts[i]
         for model in range(groups.shape[1]):
             number = groups[group[i], model]
             if number < 0:
                 continue
             for position in range(count):
-                node = node_of[channels[starts[i] + position]]
-                weights[position] = table[rows[i], model, node - 1]
-            if count:
-                split(net[i], weights, count, nets)
-                split(micro[i], weights, count, micros)
-            else:
-                nets[0], micros[0] = net[i], micro[i]
-            keys, sums = with_room(keys, sums, used, _MOST_NODES)
-            for position in range(max(count, 1)):
-                channel = channels[starts[i] + position] if count else direct
-                key = ((number << CHANNEL_BITS | channel) << MINUTE_BITS) + minute[i]
-                slot = slot_of(keys, key)
-                if keys[slot] == NO_KEY:
-                    keys[slot] = key
-                    used += 1
-                sums[slot, 0] += sign * times[i] * nets[position]
-                sums[slot, 1] += sign * times[i] * micros[position]
+                weights[position] = table[rows[i], model, node_of[names[first + position, 0]] - 1]
+            split(net[i], weights, count, nets)
+            split(micro[i], weights, count, micros)
+            keys, sums = with_room(keys, sums, used, _MOST_NODES * names.shape[1])
+            for position in range(count):
+                for kind in range(names.shape[1]):
+                    name = names[first + position, kind]
+                    if name < 0:
+                        continue
+                    key = ((number << CHANNEL_BITS | name) << MINUTE_BITS) + minute[i]
+                    slot = slot_of(keys, key)
+                    if keys[slot] == NO_KEY:
+                        keys[slot] = key
+                        used += 1
+                    sums[slot, 0] += sign * times[i] * nets[position]
+                    sums[slot, 1] += sign * times[i] * micros[position]
+                    if together[first + position]:
+                        sums[slot, 2] += sign * times[i] * nets[position]
     return keys, sums, used
 
 
 @njit(cache=True, nogil=True)
 def empty_sums():
-    """Return a table without a sum."""
-    return np.full(SMALLEST, NO_KEY), np.zeros((SMALLEST, 2), np.int64)
+    """Return a table without a sum: of credit, millionths of orders, and credit of touches in the order's session."""
+    return np.full(SMALLEST, NO_KEY), np.zeros((SMALLEST, 3), np.int64)
 
 
 @njit(cache=True, nogil=True)

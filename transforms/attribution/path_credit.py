@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.keys import US
-from schemas.metrics import ATTRIBUTION_COUNTS, CHANNELS, DIRECT
+from schemas.metrics import ATTRIBUTION_COUNTS
 from transforms.attribution import credit_kernels as kernels
 from transforms.attribution.channel_names import ChannelNames
 from transforms.attribution.path_days import PathDays
-from transforms.attribution.path_lines import FAMILY
+from transforms.attribution.path_lines import FAMILY, NAMES
 from transforms.attribution.path_weights import ORDER, PATH_MODELS, DayWeights, weights_of
 from transforms.attribution.sums import not_zero
 from transforms.event_view import MINUTE_MS
@@ -43,7 +42,7 @@ Array = npt.NDArray[Any]
 
 
 class _Lines(NamedTuple):
-    """Lines as columns; `channels` are numbers, `many` of them a line."""
+    """Lines as columns; `many` rows of `names` are a line's, and as many of `together`."""
 
     minute: Array
     net: Array
@@ -51,14 +50,15 @@ class _Lines(NamedTuple):
     times: Array
     group: Array
     many: Array
-    channels: Array
+    together: Array
+    names: Array
 
     def some(self, rows: npt.NDArray[np.int64]) -> "_Lines":
         many = self.many.astype(np.int64)
         counts, starts = many[rows], (np.cumsum(many) - many)[rows]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        fields = [field[rows] for field in self[:-1]]
-        return _Lines._make([*fields, self.channels[np.repeat(starts, counts) + within]])
+        fields, chosen = [field[rows] for field in self[:-2]], np.repeat(starts, counts) + within
+        return _Lines._make([*fields, self.together[chosen], self.names[chosen]])
 
 
 class PathCredit:
@@ -70,20 +70,20 @@ class PathCredit:
         lateness_ms: int,
         keep_ms: int,
         numbers: Sequence[Sequence[int]],
+        kinds: int = 1,
         order: int = ORDER,
     ) -> None:
         """`numbers` gives, for each group of lines, the number of `PATH_MODELS` in what is emitted; -1 for not at all.
 
-        `keep_ms` is how far behind the watermark a line may still be corrected.
+        `kinds` is how many names each touch has: its channel, and the further ones. `keep_ms` is how
+        far behind the watermark a line may still be corrected.
         """
         self._groups = np.array(numbers, np.int64).reshape(-1, len(PATH_MODELS))
         self._day_starts, self._order = DayStarts(timezone), order
         self._lateness_ms, self._keep_ms = lateness_ms, keep_ms
         self._days, self._weights, self._closed = PathDays(), DayWeights(), _NOTHING_CLOSED
-        self._names = ChannelNames()
-        self._direct = int(self._names.numbers_of(pa.array([f"{CHANNELS[-1]}{US}{DIRECT}"]))[0])
-        self._line = Columns(**_LINE)
-        self._channel = Columns(number=np.int32)
+        self._names, self._kinds = ChannelNames(), kinds
+        self._line, self._touch = self._nothing()
 
     def __len__(self) -> int:
         return len(self._line)
@@ -93,8 +93,11 @@ class PathCredit:
         """The shares as last solved."""
         return self._weights
 
-    def absorb(self, changes: pa.RecordBatch, lines: pa.RecordBatch) -> pa.RecordBatch:
-        """Take changed path counts and lines (`path_lines`); return what channels gain and lose, family `a`."""
+    def absorb(self, changes: pa.RecordBatch, lines: pa.RecordBatch) -> list[pa.RecordBatch]:
+        """Take changed path counts and lines (`path_lines`); return what channels gain and lose.
+
+        Two batches of partial sums, `a` of channels and `f` of further ones, as `solve` and `advance` return them too.
+        """
         self._days.absorb(changes)
         come = self._read(lines)
         keys, sums, _ = self._credit(come, self._weights, 1)
@@ -103,35 +106,47 @@ class PathCredit:
         return self._partials(keys, sums)
 
     def _read(self, lines: pa.RecordBatch) -> _Lines:
-        channels = lines["channels"]
         fields = [lines[name].to_numpy() for name in ("minute", "net_minor", "micro_orders", FAMILY, "group")]
-        many = np.diff(channels.offsets.to_numpy()).astype(np.int8)
-        return _Lines._make([*fields, many, self._names.numbers_of(channels.flatten())])
+        kinds = [
+            self._names.numbers_of(lines[f"{NAMES}{kind}"].flatten(), kind > 0) for kind in range(self._kinds)
+        ]
+        together = lines["together"]
+        many = np.diff(together.offsets.to_numpy()).astype(np.int8)
+        return _Lines._make([*fields, many, together.flatten().to_numpy(), np.stack(kinds, axis=1)])
 
     def _hold(self, lines: _Lines) -> None:
         self._line.extend(len(lines.minute), **{name: getattr(lines, name) for name in _FIELDS})
-        self._channel.extend(len(lines.channels), number=lines.channels)
+        names = {f"{NAMES}{kind}": lines.names[:, kind] for kind in range(self._kinds)}
+        self._touch.extend(len(lines.names), together=lines.together, **names)
 
     def _held(self) -> _Lines:
-        return _Lines._make([*(self._line[name] for name in _FIELDS), self._channel["number"]])
+        names = np.stack([self._touch[f"{NAMES}{kind}"] for kind in range(self._kinds)], axis=1)
+        return _Lines._make([*(self._line[name] for name in _FIELDS), self._touch["together"], names])
 
     def _credit(self, lines: _Lines, weights: DayWeights, sign: int, *table: Any) -> Any:
         keys, sums, used = table or (*kernels.empty_sums(), 0)
         starts = np.concatenate([[0], np.cumsum(lines.many, dtype=np.int64)])
         return kernels.credit(
-            lines[:5], starts, lines.channels, self._names.nodes, self._groups,
-            weights.rows_of(self._day_starts(lines.minute)), weights.table, sign, self._direct, keys, sums, used,
+            lines[:5], starts, lines.names, lines.together, self._names.nodes, self._groups,
+            weights.rows_of(self._day_starts(lines.minute)), weights.table, sign, keys, sums, used,
         )  # fmt: skip
 
-    def _partials(self, keys: Array, sums: Array) -> pa.RecordBatch:
+    def _partials(self, keys: Array, sums: Array) -> list[pa.RecordBatch]:
         keys, adds = not_zero(keys, sums)
-        channels = (keys >> kernels.MINUTE_BITS) & (kernels.MOST_CHANNELS - 1)
+        names = (keys >> kernels.MINUTE_BITS) & (kernels.MOST_CHANNELS - 1)
+        further = self._names.further[names]
+        return [
+            self._batch(family, keys[chosen], names[chosen], adds[chosen])
+            for family, chosen in (("a", ~further), ("f", further))
+        ]
+
+    def _batch(self, family: str, keys: Array, names: Array, adds: Array) -> pa.RecordBatch:
         numbers = keys >> (kernels.MINUTE_BITS + kernels.CHANNEL_BITS)
         minutes = keys & ((1 << kernels.MINUTE_BITS) - 1)
-        names = self._names.texts(channels)
-        return partials_batch("a", numbers, names, minutes, adds.reshape(-1, len(ATTRIBUTION_COUNTS)))
+        adds = np.ascontiguousarray(adds[:, : len(ATTRIBUTION_COUNTS)])
+        return partials_batch(family, numbers, self._names.texts(names), minutes, adds)
 
-    def solve(self) -> pa.RecordBatch:
+    def solve(self) -> list[pa.RecordBatch]:
         """Solve the models for every day still open, and credit its lines anew."""
         solved = ((day, weights_of(counts, self._order)) for day, counts in self._days.open_days())
         weights = self._weights.replaced(self._closed, solved)
@@ -141,14 +156,14 @@ class PathCredit:
         self._weights = weights
         return self._partials(keys, sums)
 
-    def advance(self, watermark_ms: int) -> pa.RecordBatch | None:
+    def advance(self, watermark_ms: int) -> list[pa.RecordBatch]:
         """Take note of the watermark; where days are over by it, solve them for good and let their lines go."""
         if not BEFORE_ALL_MS < watermark_ms < AFTER_ALL_MS:
-            return None
+            return []
         open_from = np.array([(watermark_ms - self._lateness_ms) // MINUTE_MS])
         before = int(self._day_starts(open_from)[0])
         if before <= self._closed:
-            return None
+            return []
         credit = self.solve()
         self._days.close(before)
         self._closed = before
@@ -159,13 +174,17 @@ class PathCredit:
     def _let_go(self, before: int) -> None:
         held = self._held()
         kept = held.some(np.flatnonzero(self._day_starts(held.minute) >= before))
-        self._line, self._channel = Columns(**_LINE), Columns(number=np.int32)
+        self._line, self._touch = self._nothing()
         self._hold(kept)
+
+    def _nothing(self) -> tuple[Columns, Columns]:
+        names = {f"{NAMES}{kind}": np.int32 for kind in range(self._kinds)}
+        return Columns(**_LINE), Columns(together=np.uint8, **names)
 
     def _parts(self) -> dict[str, Any]:
         return {
             "days": self._days, "weights": self._weights, "names": self._names, "line": self._line,
-            "channel": self._channel,
+            "touch": self._touch,
         }  # fmt: skip
 
     def state(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from itertools import permutations
 import pyarrow as pa
 
 from schemas.events import EVENT_SCHEMA
-from transforms.attribution.coupon_events import coupon_events_of, exposures_of
+from transforms.attribution.coupon_exposures import coupon_events_of, exposures_of
 from transforms.attribution.coupon_facts import CouponFacts
 from transforms.attribution.exposures import OPEN_MS
 from transforms.event_view import EventView

@@ -17,7 +17,7 @@ from transforms.attribution.markov import removal_effects, transitions_of
 from transforms.attribution.nodes import NODE_NAMES, NODES
 from transforms.attribution.path_counts import PathCounts
 from transforms.attribution.path_credit import PathCredit
-from transforms.attribution.path_lines import path_lines
+from transforms.attribution.path_lines import LineTouches, PaidLines, path_lines
 
 T0 = 1_772_928_000_000
 HOUR = 3_600_000
@@ -58,18 +58,39 @@ def lines_of(events: list[Event], rng: random.Random) -> list[Line]:
     return lines
 
 
+NAMES = [channel for channels in CHANNELS.values() for channel in channels]
+CREATORS = ["creator\x1fA", "creator\x1fB"]
+DIRECT = ["traffic_source\x1fdirect", "creator\x1fnone"]
+ALL_NAMES = pa.array([*NAMES, *CREATORS, *DIRECT])
+NODE_OF = np.array(
+    [next((n for n, node in enumerate(NODE_NAMES, 1) if name in CHANNELS[node]), 0) for name in NAMES],
+    np.uint8,
+)
+
+
+def creator_of(channel: str) -> int:
+    """Which further channel a touch has; some have none."""
+    return {0: len(NAMES), 1: len(NAMES) + 1, 2: -1}[NAMES.index(channel) % 3]
+
+
 def line_batch(changes: list[tuple[int, Line, int]]) -> pa.RecordBatch:
     """(times, line, net) as attribution tells them, all touches of each line, whatever their node."""
-    names = [channel for channels in CHANNELS.values() for channel in channels]
-    touched = [names.index(channel) for _, line, _ in changes for channel in line.channels]
-    nodes = [next(n for n, node in enumerate(NODE_NAMES, 1) if names[t] in CHANNELS[node]) for t in touched]
+    touched = [channel for _, line, _ in changes for channel in line.channels]
     counts = np.array([len(line.channels) for _, line, _ in changes], np.int64)
-    return path_lines(
-        np.array([line.group for _, line, _ in changes]), np.array([line.minute for _, line, _ in changes]),
-        np.array([net for *_, net in changes]), np.array([1_000_000 for _ in changes]),
-        np.array([times for times, *_ in changes]), np.cumsum(counts) - counts, counts,
-        np.array(touched, np.int64), np.array(nodes, np.uint8), pa.array(names),
-    )  # fmt: skip
+    columns = [
+        [line.group for _, line, _ in changes], [line.minute for _, line, _ in changes], [net for *_, net in changes],
+        [1_000_000 for _ in changes], [times for times, *_ in changes],
+    ]  # fmt: skip
+    names = np.array([[NAMES.index(channel), creator_of(channel)] for channel in touched], np.int64).reshape(
+        -1, 2
+    )
+    touches = LineTouches(np.cumsum(counts) - counts, counts, names, np.ones(len(touched), np.uint8))
+    untouched = np.array([len(ALL_NAMES) - 2, len(ALL_NAMES) - 1])
+    return path_lines(PaidLines(*map(np.array, columns)), touches, ALL_NAMES, NODE_OF, untouched)
+
+
+def started() -> PathCredit:
+    return PathCredit(ZONE, LATENESS, KEEP, NUMBERS, kinds=2)
 
 
 class Run:
@@ -77,13 +98,15 @@ class Run:
 
     def __init__(self, order: random.Random) -> None:
         self.order, self.book = order, PathCounts(ZONE)
-        self.credit = PathCredit(ZONE, LATENESS, KEEP, NUMBERS)
+        self.credit = started()
         self.cells: Counter[tuple[int, str, int, str]] = Counter()
 
-    def take(self, partials: pa.RecordBatch | None) -> None:
-        for row in partials.to_pylist() if partials else []:
-            for name, add in zip(("minor", "micro"), row["a"], strict=True):
-                self.cells[row["group"], row["id"], row["minute"], name] += add
+    def take(self, partials: list[pa.RecordBatch]) -> None:
+        for batch in partials:
+            family = batch.schema.names[-1]
+            for row in batch.to_pylist():
+                self.cells[row["group"], row["id"], row["minute"], "minor"] += row[family][0]
+                self.cells[row["group"], row["id"], row["minute"], "micro"] += row[family][1]
 
     def step(self, events: list[Event], changes: list[tuple[int, Line, int]], watermark_ms: int) -> None:
         self.take(self.credit.absorb(self.book.absorb(*batches(events)), line_batch(changes)))
@@ -92,7 +115,7 @@ class Run:
         if self.order.random() < 0.3:
             self.take(self.credit.solve())
         if self.order.random() < 0.3:
-            restored = PathCredit(ZONE, LATENESS, KEEP, NUMBERS)
+            restored = started()
             restored.load(pickle.loads(pickle.dumps(self.credit.state())))
             self.credit = restored
 
@@ -125,8 +148,8 @@ def test_credit_is_the_same_however_events_come_and_whenever_it_is_solved(events
         for group, numbers in enumerate(NUMBERS):
             given_ = sum(
                 held
-                for (number, *_, name), held in cells[0].items()
-                if (number, name) == (numbers[model], "minor")
+                for (number, id_, _, name), held in cells[0].items()
+                if (number, name) == (numbers[model], "minor") and not id_.startswith("creator")
             )
             nets = [
                 max(line.net - refunds.get(n, 0), 0) for n, line in enumerate(lines) if line.group == group
@@ -190,11 +213,13 @@ def test_days_that_are_over_take_no_state_and_refunds_still_find_their_weights()
 
 
 def test_a_share_is_split_by_largest_remainder_and_the_earlier_touch_takes_ties():
-    credit = PathCredit("UTC", LATENESS, KEEP, NUMBERS)
+    credit = started()
     touched = [Event(T0, "u", CHANNELS["campaign"][0]), Event(T0 + 1, "u", CHANNELS["coupon"][1])]
     line = Line(Event(T0 + 2, "u"), touched, 101, 0)
     no_changes = PathCounts("UTC").absorb(*batches([]))
-    rows = credit.absorb(no_changes, line_batch([(1, line, 101)])).to_pylist()
+    channels, further = credit.absorb(no_changes, line_batch([(1, line, 101)]))
+    assert {row["id"] for row in further.to_pylist()} <= set(CREATORS)
+    rows = channels.to_pylist()
     assert {(row["group"], row["id"]): row["a"] for row in rows} == {
         (number, channel): [minor, 500_000]
         for number in (6, 7)
@@ -204,15 +229,29 @@ def test_a_share_is_split_by_largest_remainder_and_the_earlier_touch_takes_ties(
 
 @pytest.mark.parametrize("model", ["markov", "shapley"])
 def test_amounts_near_the_largest_lose_nothing(model):
-    credit = PathCredit("UTC", LATENESS, KEEP, NUMBERS)
+    credit = started()
     events = [Event(T0 + n, f"u{n // 3}", CHANNELS[NODE_NAMES[n % 3]][0]) for n in range(9)]
     paid = [Event(T0 + 20, user) for user in ("u0", "u1", "u2")]
     changes = PathCounts("UTC").absorb(*batches([*events, *paid]))
     line = Line(paid[0], events[:3], 10**15, 0)
     cells: Counter[str] = Counter()
     for partials in (credit.absorb(changes, line_batch([(1, line, line.net)])), credit.solve()):
-        for row in partials.to_pylist():
+        for row in partials[0].to_pylist():
             if row["group"] == NUMBERS[0][["markov", "shapley"].index(model)]:
                 cells[row["id"]] += row["a"][0]
     assert sum(cells.values()) == 10**15
     assert max(cells.values()) - min(cells.values()) <= 10**7
+
+
+def test_further_channels_get_what_the_touches_that_have_them_give():
+    credit = started()
+    channels = [CHANNELS["campaign"][0], CHANNELS["coupon"][0], CHANNELS["ad_plan"][0]]
+    touched = [Event(T0 + at, "u", channel) for at, channel in enumerate(channels)]
+    lines = [Line(Event(T0 + 9, "u"), touched, 100, 0), Line(Event(T0 + 9, "v"), [], 7, 0)]
+    nothing = PathCounts(ZONE).absorb(*batches([]))
+    _, further = credit.absorb(nothing, line_batch([(1, line, line.net) for line in lines]))
+    expected: Counter[str] = Counter({"creator\x1fnone": 7})
+    for channel, share in zip(channels, (34, 33, 33), strict=True):
+        if creator_of(channel) >= 0:
+            expected[ALL_NAMES[creator_of(channel)].as_py()] += share
+    assert {row["id"]: row["f"][0] for row in further.to_pylist() if row["group"] == 6} == expected
