@@ -13,7 +13,7 @@ line held; of a day that is over its weights, 208 bytes.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,44 +21,17 @@ import pyarrow as pa
 
 from schemas.metrics import ATTRIBUTION_COUNTS
 from transforms.attribution import credit_kernels as kernels
-from transforms.attribution.channel_names import ChannelNames
+from transforms.attribution.held_lines import HeldLines, Lines
 from transforms.attribution.path_days import PathDays
-from transforms.attribution.path_lines import FAMILY, NAMES
 from transforms.attribution.path_weights import ORDER, PATH_MODELS, DayWeights, weights_of
 from transforms.attribution.sums import not_zero
 from transforms.event_view import MINUTE_MS
 from transforms.metrics.partials import partials_batch
 from transforms.metrics.windows import DayStarts
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS
-from transforms.state.columns import Columns
 
 _NOTHING_CLOSED: Final = -(2**40)
-_LINE: Final = {
-    "minute": np.int64, "net": np.int64, "micro": np.int64, "times": np.int64, "group": np.int16, "many": np.int8,
-}  # fmt: skip
-_FIELDS: Final = tuple(_LINE)
-
 Array = npt.NDArray[Any]
-
-
-class _Lines(NamedTuple):
-    """Lines as columns; `many` rows of `names` are a line's, and as many of `together`."""
-
-    minute: Array
-    net: Array
-    micro: Array
-    times: Array
-    group: Array
-    many: Array
-    together: Array
-    names: Array
-
-    def some(self, rows: npt.NDArray[np.int64]) -> "_Lines":
-        many = self.many.astype(np.int64)
-        counts, starts = many[rows], (np.cumsum(many) - many)[rows]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        fields, chosen = [field[rows] for field in self[:-2]], np.repeat(starts, counts) + within
-        return _Lines._make([*fields, self.together[chosen], self.names[chosen]])
 
 
 class PathCredit:
@@ -82,11 +55,10 @@ class PathCredit:
         self._day_starts, self._order = DayStarts(timezone), order
         self._lateness_ms, self._keep_ms = lateness_ms, keep_ms
         self._days, self._weights, self._closed = PathDays(), DayWeights(), _NOTHING_CLOSED
-        self._names, self._kinds = ChannelNames(), kinds
-        self._line, self._touch = self._nothing()
+        self._lines = HeldLines(kinds)
 
     def __len__(self) -> int:
-        return len(self._line)
+        return len(self._lines)
 
     @property
     def weights(self) -> DayWeights:
@@ -99,42 +71,23 @@ class PathCredit:
         Two batches of partial sums, `a` of channels and `f` of further ones, as `solve` and `advance` return them too.
         """
         self._days.absorb(changes)
-        come = self._read(lines)
+        come = self._lines.read(lines)
         keys, sums, _ = self._credit(come, self._weights, 1)
         may_change = (come.many > 1) & (self._day_starts(come.minute) >= self._closed)
-        self._hold(come.some(np.flatnonzero(may_change)))
+        self._lines.hold(come.some(np.flatnonzero(may_change)))
         return self._partials(keys, sums)
 
-    def _read(self, lines: pa.RecordBatch) -> _Lines:
-        fields = [lines[name].to_numpy() for name in ("minute", "net_minor", "micro_orders", FAMILY, "group")]
-        kinds = [
-            self._names.numbers_of(lines[f"{NAMES}{kind}"].flatten(), kind > 0) for kind in range(self._kinds)
-        ]
-        together = lines["together"]
-        many = np.diff(together.offsets.to_numpy()).astype(np.int8)
-        return _Lines._make([*fields, many, together.flatten().to_numpy(), np.stack(kinds, axis=1)])
-
-    def _hold(self, lines: _Lines) -> None:
-        self._line.extend(len(lines.minute), **{name: getattr(lines, name) for name in _FIELDS})
-        names = {f"{NAMES}{kind}": lines.names[:, kind] for kind in range(self._kinds)}
-        self._touch.extend(len(lines.names), together=lines.together, **names)
-
-    def _held(self) -> _Lines:
-        names = np.stack([self._touch[f"{NAMES}{kind}"] for kind in range(self._kinds)], axis=1)
-        return _Lines._make([*(self._line[name] for name in _FIELDS), self._touch["together"], names])
-
-    def _credit(self, lines: _Lines, weights: DayWeights, sign: int, *table: Any) -> Any:
+    def _credit(self, lines: Lines, weights: DayWeights, sign: int, *table: Any) -> Any:
         keys, sums, used = table or (*kernels.empty_sums(), 0)
-        starts = np.concatenate([[0], np.cumsum(lines.many, dtype=np.int64)])
         return kernels.credit(
-            lines[:5], starts, lines.names, lines.together, self._names.nodes, self._groups,
+            lines[:5], lines.starts, lines.names, lines.together, self._lines.names.nodes, self._groups,
             weights.rows_of(self._day_starts(lines.minute)), weights.table, sign, keys, sums, used,
         )  # fmt: skip
 
     def _partials(self, keys: Array, sums: Array) -> list[pa.RecordBatch]:
         keys, adds = not_zero(keys, sums)
         names = (keys >> kernels.MINUTE_BITS) & (kernels.MOST_CHANNELS - 1)
-        further = self._names.further[names]
+        further = self._lines.names.further[names]
         return [
             self._batch(family, keys[chosen], names[chosen], adds[chosen])
             for family, chosen in (("a", ~further), ("f", further))
@@ -144,13 +97,13 @@ class PathCredit:
         numbers = keys >> (kernels.MINUTE_BITS + kernels.CHANNEL_BITS)
         minutes = keys & ((1 << kernels.MINUTE_BITS) - 1)
         adds = np.ascontiguousarray(adds[:, : len(ATTRIBUTION_COUNTS)])
-        return partials_batch(family, numbers, self._names.texts(names), minutes, adds)
+        return partials_batch(family, numbers, self._lines.names.texts(names), minutes, adds)
 
     def solve(self) -> list[pa.RecordBatch]:
         """Solve the models for every day still open, and credit its lines anew."""
         solved = ((day, weights_of(counts, self._order)) for day, counts in self._days.open_days())
         weights = self._weights.replaced(self._closed, solved)
-        held = self._held()
+        held = self._lines.all()
         taken = self._credit(held, self._weights, -1)
         keys, sums, _ = self._credit(held, weights, 1, *taken)
         self._weights = weights
@@ -168,24 +121,11 @@ class PathCredit:
         self._days.close(before)
         self._closed = before
         self._weights.forget((watermark_ms - self._keep_ms) // MINUTE_MS)
-        self._let_go(before)
+        self._lines.keep(np.flatnonzero(self._day_starts(self._lines.all().minute) >= before))
         return credit
 
-    def _let_go(self, before: int) -> None:
-        held = self._held()
-        kept = held.some(np.flatnonzero(self._day_starts(held.minute) >= before))
-        self._line, self._touch = self._nothing()
-        self._hold(kept)
-
-    def _nothing(self) -> tuple[Columns, Columns]:
-        names = {f"{NAMES}{kind}": np.int32 for kind in range(self._kinds)}
-        return Columns(**_LINE), Columns(together=np.uint8, **names)
-
     def _parts(self) -> dict[str, Any]:
-        return {
-            "days": self._days, "weights": self._weights, "names": self._names, "line": self._line,
-            "touch": self._touch,
-        }  # fmt: skip
+        return {"days": self._days, "weights": self._weights, "lines": self._lines}
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""

@@ -18,6 +18,7 @@ from transforms.attribution.nodes import NODE_NAMES, NODES
 from transforms.attribution.path_counts import PathCounts
 from transforms.attribution.path_credit import PathCredit
 from transforms.attribution.path_lines import LineTouches, PaidLines, path_lines
+from transforms.pieces import Piece, PieceCoder, Progress
 
 T0 = 1_772_928_000_000
 HOUR = 3_600_000
@@ -255,3 +256,14 @@ def test_further_channels_get_what_the_touches_that_have_them_give():
         if creator_of(channel) >= 0:
             expected[ALL_NAMES[creator_of(channel)].as_py()] += share
     assert {row["id"]: row["f"][0] for row in further.to_pylist() if row["group"] == 6} == expected
+
+
+def test_lines_travel_between_workers():
+    touched = [Event(T0, "u", CHANNELS["campaign"][0]), Event(T0 + 1, "u", CHANNELS["coupon"][1])]
+    batch = line_batch(
+        [(1, Line(Event(T0 + 2, "u"), touched, 101, 0), 101), (-1, Line(Event(T0, "v"), [], 5, 1), 5)]
+    )
+    changes = PathCounts(ZONE).absorb(*batches(touched))
+    piece = PieceCoder().decode(PieceCoder().encode(Piece(Progress(0, 1, 1, 0), (changes, batch))))
+    sent, come = started().absorb(changes, batch), started().absorb(*piece.batches)
+    assert [part.to_pylist() for part in come] == [part.to_pylist() for part in sent]
