@@ -16,6 +16,7 @@ from schemas.attribution import ATTRIBUTION_RULES, CLICKED, NO_VIEWS, PAID, SAME
 from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW, TOUCH_MODELS, credit_group
 from transforms.attribution import kernels
 from transforms.attribution.held_touches import HeldTouches
+from transforms.attribution.line_paths import LinePaths, Watch
 from transforms.attribution.origins import UNTOUCHED, Origins
 from transforms.attribution.pins import Pins
 from transforms.metrics.partials import partials_batch
@@ -65,6 +66,7 @@ class CreditBook:
 
     def _set_rules(self, windows: Sequence[str]) -> None:
         rules = [ATTRIBUTION_RULES[name] for name in windows]
+        self._numbers = [rule.number for rule in rules]
         self._rules = np.array([numbers_of(rule) for rule in rules], np.int64)
         self._groups = np.array(
             [credit_group(rule.number, model) for rule in rules for model in range(_MODELS)], np.int64
@@ -135,25 +137,45 @@ class CreditBook:
         ):
             line[name][rows] = lines[column].to_numpy()
 
-    def settle(self) -> list[pa.RecordBatch]:
+    def settle(self, watch: Watch | None = None) -> list[pa.RecordBatch]:
         """Credit every changed line anew; return what channels lose and gain, as partial sums.
 
-        Family `a` is of channels, `f` of further ones; groups are those of `credit_group`.
+        Family `a` is of channels, `f` of further ones; groups are those of `credit_group`. `watch` hears of
+        the paths of all these lines, first of what is taken back; names are numbers of `names`.
         """
         line, mark = self._line, self._mark
         dirty = np.flatnonzero(mark["dirty"])
         before = dirty[mark["booked"][dirty] == 1]
-        taken = self._book(before, "booked_time", "booked_net", "booked_micro", -1)
+        taken = self._book(before, "booked_time", "booked_net", "booked_micro", -1, watch)
         self._pin(dirty[mark["dirty"][dirty] == kernels.TOUCHES_CHANGED])
         for now, booked in (("pay_time", "booked_time"), ("net", "booked_net"), ("micro", "booked_micro")):
             line[booked][dirty] = line[now][dirty]
-        given = self._book(dirty, "pay_time", "net", "micro", 1)
+        given = self._book(dirty, "pay_time", "net", "micro", 1, watch)
         mark["booked"][dirty], mark["unpublished"][dirty], mark["dirty"][dirty] = 1, 1, kernels.CLEAN
         return self._partials(np.concatenate([taken, given]))
 
-    def _book(self, rows: Array, time: str, net: str, micro: str, sign: int) -> Array:
+    def names(self, numbers: Array) -> pa.StringArray:
+        """Return the names, kind and id in one, that `LinePaths` has as numbers."""
+        return self._origins.names(numbers)
+
+    def _paths(self, rows: Array, time: str, net: str, micro: str, sign: int) -> Iterator[LinePaths]:
+        line, (origin, age, flags) = self._line, self._pins.columns()
+        pay_times, nets, micros = (line[name][rows] for name in (time, net, micro))
+        for window, rule in zip(self._numbers, self._rules, strict=True):
+            starts, counts = line["pin_start"][rows], line["pin_count"][rows]
+            pins, many = kernels.eligible_pins(starts, counts, age, flags, rule)
+            together = flags[pins] & SAME_SESSION != 0
+            names = self._origins.table[origin[pins]]
+            yield LinePaths(window, sign, pay_times, nets, micros, many, names, together)
+
+    def _book(
+        self, rows: Array, time: str, net: str, micro: str, sign: int, watch: Watch | None = None
+    ) -> Array:
         """Return group, name, minute and counts of what some lines give or gave."""
         line = self._line
+        if watch:
+            for paths in self._paths(rows, time, net, micro, sign):
+                watch(paths)
         names = ("pin_start", "pin_count", time, net, micro)
         held, sums = kernels.book(
             tuple(line[name][rows] for name in names), self._pins.columns(), self._origins.table, UNTOUCHED,

@@ -158,6 +158,19 @@ def _row_of(table, held, used, name, minute):
 
 
 @njit(cache=True, nogil=True)
+def eligible_pins(starts, counts, ages, flags, rule):
+    """Return the pins of lines that a window counts, one line's after another's, and how many are each line's."""
+    found, many = np.empty(max(counts.sum(), 1), np.int64), np.empty(len(counts), np.int64)
+    used = 0
+    for line in range(len(counts)):
+        begin, end = starts[line], starts[line] + counts[line]
+        many[line] = eligible_in(ages[begin:end], flags[begin:end], rule, found[used:])
+        found[used : used + many[line]] += begin
+        used += many[line]
+    return found[:used], many
+
+
+@njit(cache=True, nogil=True)
 def _look(origins, ages, flags, begin, chosen, direct, owners, chosen_ages, is_paid):
     """Put down origin, age and whether paid for of the chosen touches; `direct` where there is none."""
     owners[0], chosen_ages[0], is_paid[0] = direct, 0, False

@@ -2,7 +2,7 @@
 
 import pickle
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,6 +18,8 @@ from attribution_law import (
     Total,
     Touch,
     credit_of,
+    eligible,
+    is_direct,
     line_batch,
     shares_of,
     totals_of,
@@ -31,6 +33,7 @@ from schemas.records import decode_credit
 from transforms.attribution import book as book_module
 from transforms.attribution import held_touches, merging
 from transforms.attribution.book import CreditBook
+from transforms.attribution.line_paths import LinePaths
 
 T0 = 1_767_225_600_000
 MONTH = 30 * DAY
@@ -425,3 +428,34 @@ def test_a_line_by_hand(model: str, shares: list[int]) -> None:
     found = ledger.summary()
     told = [found.get(("click_7d_view_1d", model, name, T0 // 60_000), (0, 0, 0))[0] for name in names]
     assert told == shares
+
+
+@settings(max_examples=60, deadline=None)
+@given(_arrivals(), st.sets(st.integers(0, 20)), _SOME)
+def test_the_paths_of_what_is_given_and_taken_back_come_to_what_lines_finally_are(
+    arrivals: tuple[list[Step], list[Line], list[Touch]], settled: set[int], windows: Sequence[str]
+) -> None:
+    steps, lines, touches = arrivals
+    ledger, held = _ledger(windows), Counter[tuple[str, int, int, int, tuple[tuple[str, bool], ...]]]()
+
+    def watch(paths: LinePaths) -> None:
+        at, names = 0, ledger.book.names(paths.names[:, 0]).to_pylist()
+        amounts = zip(paths.pay_time_ms, paths.net_minor, paths.micro_orders, paths.counts, strict=True)
+        for *line, count in amounts:
+            path = tuple(zip(names[at : at + count], paths.together[at : at + count].tolist(), strict=True))
+            held[ATTRIBUTION_WINDOWS[paths.window], *map(int, line), path] += paths.sign
+            at += count
+
+    for number, step in enumerate(steps):
+        ledger.take(step)
+        if number in settled:
+            ledger.book.settle(watch)
+    ledger.book.settle(watch)
+    assert +held == Counter(
+        (
+            window, line.pay_time_ms, line.net_minor, line.micro_orders,
+            tuple(("\x1f".join(t.channel), is_direct(t, line)) for t in eligible(line, touches, window)),
+        )
+        for line in lines for window in windows
+    )  # fmt: skip
+    assert min(held.values(), default=0) >= 0
