@@ -74,7 +74,7 @@ def _attribute(options: LiveRoomOptions, key: int) -> AttributionShard:
     return AttributionShard(
         key, options.shards, options.attribution_windows, options.order_horizon_ms,
         options.bounds.allowed_lateness_ms, options.open_publisher, options.namespace,
-        _pace(options.publish_credits_every_s), options.owners.further_channels,
+        _pace(options.publish_credits_every_s), options.owners.further_channels, options.timezone,
     )  # fmt: skip
 
 
@@ -82,6 +82,7 @@ def _figures(options: LiveRoomOptions, key: int) -> CellShard:  # noqa: ARG001
     return CellShard(
         options.timezone, options.bounds.allowed_lateness_ms, options.order_horizon_ms,
         options.open_publisher, options.namespace, _pace(options.publish_every_s), options.plan_costs,
+        options.attribution_windows, 1 + len(options.owners.further_channels), _pace(options.solve_every_s),
     )  # fmt: skip
 
 

@@ -29,5 +29,6 @@ class LiveRoomOptions:
     publish_every_s: float = 1.0
     publish_credits_every_s: float = 1.0
     publish_model_every_s: float = 5.0
+    solve_every_s: float = 60.0
     job: str | None = None
     """Names the local checkpoints that keep state; None: Beam state does."""

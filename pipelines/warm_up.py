@@ -72,6 +72,7 @@ def _events(guest: int) -> Iterator[Mapping[str, object]]:
     for status in ("placed", "paid", "refunded", "cancelled"):
         yield common | {"event_type": "order", "order_status": status, **order}
     yield {"event_type": "follow", "user_id": "v"}
+    yield {"event_type": "coupon", "coupon_id": "k", "coupon_status": "granted", "holdout_share": 0.1}
     yield common | {"event_type": "click", "item_id": "i"}
 
 
@@ -113,7 +114,9 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
         "lines": AttributionShard(
             0, 1, ATTRIBUTION_WINDOWS, long_ms, late_ms, Nowhere, "warm", pace, ("creator",)
         ),
-        "figures": CellShard("UTC", late_ms, long_ms, Nowhere, "warm", pace),
+        "figures": CellShard(
+            "UTC", late_ms, long_ms, Nowhere, "warm", pace, windows=ATTRIBUTION_WINDOWS, kinds=2
+        ),
     }
     if recommender:
         shards["learn"] = LearnerShard(Nowhere, "warm", pace)

@@ -50,6 +50,7 @@ def cluster_options(
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,
         publish_credits_every_s=LIVE_CREDITS_S if soon else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if soon else REPLAY_MODEL_S,
+        solve_every_s=settings.solve_every_ms / 1000,
         job=None,
     )
 

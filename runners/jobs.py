@@ -285,6 +285,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if live or job.request.speed else REPLAY_MODEL_S,
+        solve_every_s=job.settings.solve_every_ms / 1000,
         job=job.id,
     )
     build_live_room(pipeline, _source_configs(job), options)

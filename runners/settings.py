@@ -38,6 +38,7 @@ class Settings:
     checkpoint_every_ms: int = 10_000
     attribution_window: str = "click_7d_view_1d"
     """One or more names, a blank between two."""
+    solve_every_ms: int = 60_000
     batch_rows: int = 65_536
     source_parallelism: int = 2
     shards: int = 2
@@ -195,6 +196,7 @@ _PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
     "dedup_horizon_ms": _duration,
     "order_horizon_ms": _duration,
     "checkpoint_every_ms": _pause,
+    "solve_every_ms": _pause,
     "attribution_window": _attribution_window,
     "batch_rows": _count,
     "source_parallelism": _count,

@@ -18,6 +18,8 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{g:WINDOW:START}` | hash | further channel US id → cell of `TOUCH_COUNTS` |
 | `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |
 | `NS:{k:BUCKET}` | hash | coupon_id → coupon record |
+| `NS:{l:BUCKET}` | hash | coupon_id → incrementality record, of coupons with a hold-out |
+| `NS:{h}` | hash | start of a day → what each node of channel paths weighs by its end |
 | `NS:{p:BUCKET}` | hash | ad_plan_id → [cost_minor] |
 | `NS:{c:BUCKET}` | hash | order_id US item_id → credit record |
 | `NS:{x:BUCKET}` | hash | kind US order_id US item_id → [amount_minor, event_time_ms]; amount 0: settled |
@@ -202,6 +204,16 @@ def credit_key(namespace: str, number: int) -> str:
 def coupon_key(namespace: str, number: int) -> str:
     """Key of one bucket of coupons; a coupon's is `bucket(coupon_id)`."""
     return f"{namespace}:{{k:{number}}}"
+
+
+def incrementality_key(namespace: str, number: int) -> str:
+    """Key of one bucket of what coupons caused; a coupon's is `bucket(coupon_id)`."""
+    return f"{namespace}:{{l:{number}}}"
+
+
+def path_weights_key(namespace: str) -> str:
+    """Key of the weights of all days, by their starts in UTC milliseconds; a day without has those of the one before."""
+    return f"{namespace}:{{h}}"
 
 
 def plan_key(namespace: str, number: int) -> str:

@@ -19,6 +19,9 @@ TOTAL_START: Final = -1
 
 NO_ID: Final = "none"
 """The id under which events without the scope's field are counted."""
+UNKNOWN_ID: Final = "unknown"
+"""The id under which events are counted whose id the dimension lacks."""
+
 
 EVENT_TIME_COUNTS: Final = (
     "views", "room_entries", "impressions", "clicks", "follows", "dwell_ms",
@@ -65,7 +68,9 @@ TOUCH_MODELS: Final = (
     "last_touch", "linear", "first_touch", "last_paid_touch", "time_decay", "position",
 )  # fmt: skip
 """Attribution models whose shares follow from a line's own touches (`schemas.credit_shares`)."""
-MODELS: Final = TOUCH_MODELS
+PATH_MODELS: Final = ("markov", "shapley")
+"""Attribution models whose shares follow from the paths of all users (`schemas.path_shares`)."""
+MODELS: Final = (*TOUCH_MODELS, *PATH_MODELS)
 """All attribution models. Stored credit knows each by its number: append, never reorder."""
 MODELS_A_WINDOW: Final = 16
 """So many numbers each attribution window has for its models (`credit_group`)."""

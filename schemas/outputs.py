@@ -45,6 +45,12 @@ EXPORTS: Final = {
          ("valid_to", TIMESTAMP), ("granted_at", TIMESTAMP), ("activated_at", TIMESTAMP),
          ("holdout_share", pa.float64())]
     ),
+    "incrementality": pa.schema(
+        [("coupon_id", _TEXT), ("holdout_share", pa.float64()), ("exposed", _COUNT), ("held_out", _COUNT),
+         ("lift_minor_per_user", pa.float64()), ("ci_low", pa.float64()), ("ci_high", pa.float64()),
+         ("incremental_gmv_minor", _COUNT), ("cost_minor", _COUNT), ("incremental_roi", pa.float64()),
+         ("attributed_minor", _COUNT), ("would_have_come_share", pa.float64()), ("watermark", TIMESTAMP)]
+    ),
     "leaderboards": pa.schema(
         [("scope", _TEXT), ("metric", _TEXT), *_WINDOW, ("rank", pa.int32()), ("id", _TEXT), ("value", _COUNT)]
     ),

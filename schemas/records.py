@@ -1,4 +1,4 @@
-"""Records stored whole in Redis (not cells): credits of an order line, coupons, dead letters.
+"""Records stored whole in Redis (not cells): credits of order lines, coupons and their lifts, weights, dead letters.
 
 Arrays, not maps, so that a record costs no field names; the encoding is MessagePack.
 
@@ -46,6 +46,32 @@ class CouponRecord(msgspec.Struct, array_like=True, frozen=True):
     activated_at_ms: int | None
 
 
+class IncrementalityRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What a coupon with a hold-out caused; None where there is nothing to divide by, or too few users for an interval.
+
+    The lift is in minor units a user exposed, with its 95 % confidence sequence; the share is of what was attributed.
+    """
+
+    holdout_share: float
+    exposed: int
+    held_out: int
+    lift_minor_per_user: float | None
+    ci_low: float | None
+    ci_high: float | None
+    incremental_gmv_minor: int | None
+    cost_minor: int | None
+    incremental_roi: float | None
+    attributed_minor: int
+    would_have_come_share: float | None
+
+
+class PathWeightsRecord(msgspec.Struct, array_like=True, frozen=True):
+    """What each node of paths (`schemas.path_nodes`) weighs by the end of one day, model by model."""
+
+    markov: list[int]
+    shapley: list[int]
+
+
 class DeadLetterRecord(msgspec.Struct, array_like=True, frozen=True):
     """One refused input with its bytes as they came; times in UTC milliseconds."""
 
@@ -60,6 +86,8 @@ class DeadLetterRecord(msgspec.Struct, array_like=True, frozen=True):
 _ENCODER = msgspec.msgpack.Encoder()
 _CREDIT = msgspec.msgpack.Decoder(CreditRecord)
 _COUPON = msgspec.msgpack.Decoder(CouponRecord)
+_INCREMENTALITY = msgspec.msgpack.Decoder(IncrementalityRecord)
+_PATH_WEIGHTS = msgspec.msgpack.Decoder(PathWeightsRecord)
 _DEAD_LETTER = msgspec.msgpack.Decoder(DeadLetterRecord)
 
 
@@ -76,6 +104,16 @@ def decode_credit(body: bytes) -> CreditRecord:
 def decode_coupon(body: bytes) -> CouponRecord:
     """Read a coupon back."""
     return _COUPON.decode(body)
+
+
+def decode_incrementality(body: bytes) -> IncrementalityRecord:
+    """Read what a coupon caused back."""
+    return _INCREMENTALITY.decode(body)
+
+
+def decode_path_weights(body: bytes) -> PathWeightsRecord:
+    """Read a day's weights back."""
+    return _PATH_WEIGHTS.decode(body)
 
 
 def decode_dead_letter(body: bytes) -> DeadLetterRecord:

@@ -20,6 +20,7 @@ from serving.tables.attribution import attribution_tables
 from serving.tables.coupons import coupons_table
 from serving.tables.credits import credits_table
 from serving.tables.deadletters import dead_letters_table
+from serving.tables.incrementality import incrementality_table
 from serving.tables.layers import Span
 from serving.tables.leaderboards import scope_leaderboards
 from serving.tables.metrics import scope_metrics
@@ -103,6 +104,7 @@ def _tables(store: Store) -> Iterator[tuple[str, pa.Table]]:
         yield from _named(name, attribution_tables(store, spans, windows, further=further))
     yield "credits", credits_table(store, windows)
     yield "coupons", coupons_table(store)
+    yield "incrementality", incrementality_table(store)
     yield "reconciliation", reconciliation_table(store)
     yield "deadletters", dead_letters_table(store)
 

@@ -11,6 +11,7 @@ from serving.attribution import AttributionRow, read_attribution
 from serving.coupons import Coupon, read_coupons
 from serving.credits import LineCredits, read_credits
 from serving.deadletters import DeadLetter, read_dead_letters, read_reasons
+from serving.incrementality import CouponLift, read_incrementality
 from serving.job import JobState, read_job
 from serving.leaderboards import Leaderboard, read_leaderboard
 from serving.metrics import MetricsRow, read_metrics
@@ -93,6 +94,10 @@ class Reader:
     def coupons(self, identifiers: Sequence[str] | None = None) -> list[Coupon]:
         """Return these coupons as they stand, or all."""
         return read_coupons(self.store, identifiers)
+
+    def incrementality(self, identifiers: Sequence[str] | None = None) -> list[CouponLift]:
+        """Return what these coupons with a hold-out caused, or all of them."""
+        return read_incrementality(self.store, identifiers)
 
     def recommend(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
         """Return what to show a user next."""

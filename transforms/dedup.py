@@ -13,18 +13,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
+from transforms.attribution.arm_exposures import arm_exposures
 from transforms.attribution.coupon_events import coupon_events, exposures_of
 from transforms.attribution.owners import Owners
 from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
+from transforms.customers.payments import payments_of
 from transforms.event_view import EventView
 from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
+from transforms.item_ids import ItemIds
 from transforms.metrics.partials import event_partials, touch_partials
 from transforms.orders.events import order_events
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Outlet
 from transforms.recommend.interactions import interactions_of
-from transforms.routing import sent
+from transforms.routing import TO_ALL, sent
 from transforms.shards import Output
 from transforms.state.seen import CONFLICT, NEW, TOO_LATE, SeenEvents
 from transforms.tally import Tally
@@ -128,11 +131,12 @@ class DedupShard:
         merchants, view = self._routes.merchants, EventView(events)
         nothing = not self._routes.attribution
         touches = touches_of(view, merchants, self._routes.owners, none=nothing)
+        orders = order_events(view, merchants)
         batches = [
-            order_events(view, merchants), touches, event_partials(view), touch_partials(touches),
-            coupon_events(view), exposures_of(view, none=nothing),
+            orders, touches, payments_of(orders, view, ItemIds()), arm_exposures(view, none=nothing), coupon_events(view),
+            event_partials(view), touch_partials(touches), exposures_of(view, none=nothing),
         ]  # fmt: skip
-        keys = ["order_id", "user", None, None, None, None]
+        keys = ["order_id", "user", "user", "user", TO_ALL, None, None, None]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))

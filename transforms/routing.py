@@ -8,7 +8,7 @@ What no state on the way needs stays together: the figures of a piece arrive in 
 (3, 2)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,8 @@ from transforms.pieces import Piece, Progress
 from transforms.shards import Output
 from transforms.state.hashing import Hashes, hash_text
 
+TO_ALL: Final = "*"
+"""Stands for the key of a batch that every shard is told."""
 _SHARD_SHIFT: Final = np.uint64(32)
 """Shards are chosen by other bits than the slots of the hash tables inside them."""
 
@@ -30,6 +32,14 @@ def split(batch: pa.RecordBatch, key: str, shards: int) -> Iterator[tuple[int, p
     chosen = (_hashes(batch, key) >> _SHARD_SHIFT) % np.uint64(shards)
     for shard in range(shards):
         yield shard, batch.filter(pa.array(chosen == shard))
+
+
+def _parts(
+    batch: pa.RecordBatch, key: str | None, home: int, shards: int
+) -> Iterable[tuple[int, pa.RecordBatch]]:
+    if key == TO_ALL:
+        return ((shard, batch) for shard in range(shards))
+    return _whole(batch, home, shards) if key is None else split(batch, key, shards)
 
 
 def _whole(batch: pa.RecordBatch, home: int, shards: int) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -64,12 +74,9 @@ def sent(
 ) -> Iterator[Output]:
     """Yield one piece a shard with its part of every batch, each split by its own key column.
 
-    A batch without a key goes whole to the shard that has the sender's number.
+    A batch without a key goes whole to the shard that has the sender's number, one `TO_ALL` to every shard.
     """
     home = progress.sender % shards
-    parts = [
-        dict(_whole(batch, home, shards) if key is None else split(batch, key, shards))
-        for batch, key in zip(batches, keys, strict=True)
-    ]
+    parts = [dict(_parts(batch, key, home, shards)) for batch, key in zip(batches, keys, strict=True)]
     for shard in range(shards):
         yield output, (shard, Piece(progress, tuple(part[shard] for part in parts), urgent))

@@ -55,6 +55,9 @@ SETTINGS: Final = {
         "URL",
         "kafka://HOST:PORT or kafka://HOST:PORT/PREFIX: changed metrics and dead letters as messages, too.",
     ),
+    "solve_every": _TIME.option(
+        str, "--solve-every", "DURATION", "How often markov and shapley are solved anew.", "60s"
+    ),
     "batch_rows": _LOAD.option(str, "--batch-rows", "N", "Rows of an Arrow batch.", "65536"),
     "source_parallelism": _LOAD.option(
         str, "--source-parallelism", "N", "At most so many readers of a Kafka topic on a cluster.", "2"

@@ -15,6 +15,8 @@ _WHY = {
     "linear": "an equal part, 1 of {count}",
     "time_decay": "weighs 2^(-{age} / {half_life})",
     "position": "{part}",
+    "markov": "{node} weighs {weight} of what paths lose without it",
+    "shapley": "{node} weighs {weight} of what its paths brought",
 }
 _CREDITS = (
     "item_id",
@@ -90,6 +92,8 @@ def _credit_rows(line: "LineCredits", windows: Sequence[str], model: str | None)
 def why(share: "Share", counted: "list[CreditedTouch]") -> str:
     """Say in words why a touch got its share; `counted` are all that the window counts, earliest first."""
     from schemas.attribution import ATTRIBUTION_RULES
+    from schemas.metrics import ORGANIC
+    from schemas.path_shares import WHOLE
 
     touch = share.touch
     if touch is None:
@@ -101,7 +105,12 @@ def why(share: "Share", counted: "list[CreditedTouch]") -> str:
     place = next(n for n, each in enumerate(counted) if each.event_id == touch.event_id)
     half_life = duration(ATTRIBUTION_RULES[share.attribution_window].half_life_ms)
     return _WHY[share.model].format(
-        count=len(counted), age=duration(touch.age_ms), half_life=half_life, part=_part(place, len(counted))
+        count=len(counted),
+        age=duration(touch.age_ms),
+        half_life=half_life,
+        part=_part(place, len(counted)),
+        node=f"{touch.channel} {touch.id}" if touch.channel == ORGANIC else touch.channel,
+        weight=f"{(share.weight or 0) / WHOLE:.1%}",
     )
 
 

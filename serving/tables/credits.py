@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from schemas.attribution import ATTRIBUTION_RULES, CLICKED, SAME_SESSION, numbers_of
 from schemas.credit_shares import line_shares
 from schemas.keys import BUCKETS, US, VERSION_BYTES, credit_key
-from schemas.metrics import DIRECT, ORGANIC, TOUCH_MODELS
+from schemas.metrics import DIRECT, MODELS, ORGANIC, PATH_MODELS
 from schemas.outputs import EXPORTS
+from schemas.path_nodes import nodes_of
+from schemas.path_shares import path_line_shares
 from schemas.records import decode_credit
 from serving.access import Store, read_hashes
 from serving.cells import damage
+from serving.path_weights import PathWeights, read_path_weights
 from serving.tables.order import constant, ordered
 
 
@@ -35,23 +38,32 @@ class Lines:
         self.counts = np.array([len(record.event_ids) for record in told], np.int64)
         self.ages = np.array([age for record in told for age in record.ages_ms], np.int64)
         self.flags = np.array([flag for record in told for flag in record.flags], np.uint8)
+        self.pay_times = np.array([record.pay_time_ms for record in told], np.int64)
         # The last row of each is what is told where there was no touch.
         self.event_ids = pa.array(
             [*chain.from_iterable(record.event_ids for record in told), None], pa.string()
         )
         names = chain.from_iterable(record.channels for record in told)
         self.channels = pa.array([*names, f"{ORGANIC}{US}{DIRECT}"], pa.string())
+        self.nodes = nodes_of(self.channels)
 
-    def credits(self, window: str, model: int) -> pa.Table:
-        """Return the shares of all lines in one window under one model, sorted."""
+    def _shares(self, window: str, model: str, weights: PathWeights) -> NDArray[np.int64]:
         rule = np.array(numbers_of(ATTRIBUTION_RULES[window]), np.int64)
-        line, touch, share = line_shares(model, self.nets, self.counts, self.ages, self.flags, rule).T
+        held = self.nets, self.counts, self.ages, self.flags
+        if model in PATH_MODELS:
+            rows = weights.rows_of(self.pay_times)
+            return path_line_shares(*held, self.nodes[:-1], rows, weights.of(model), rule)
+        return line_shares(MODELS.index(model), *held, rule)
+
+    def credits(self, window: str, model: str, weights: PathWeights) -> pa.Table:
+        """Return the shares of all lines in one window under one model."""
+        line, touch, share = self._shares(window, model, weights).T
         at, rows = pa.array(np.where(touch < 0, len(self.ages), touch)), len(line)
         names = pc.split_pattern(self.channels.take(at), US, max_splits=1)
         arrays = [
             self.order_ids.take(pa.array(line)),
             self.item_ids.take(pa.array(line)),
-            constant(TOUCH_MODELS[model], rows),
+            constant(model, rows),
             constant(window, rows),
             pc.list_element(names, 0) if rows else constant("", 0),
             pc.list_element(names, 1) if rows else constant("", 0),
@@ -73,9 +85,8 @@ def credits_table(store: Store, attribution_windows: Sequence[str]) -> pa.Table:
     """Return what each order line gave to whom under each model in each window; shares of 0 are left out."""
     with damage():
         lines = Lines(_records(store))
-    parts = [
-        lines.credits(window, model) for window in attribution_windows for model in range(len(TOUCH_MODELS))
-    ]
+    weights = read_path_weights(store)
+    parts = [lines.credits(window, model, weights) for window in attribution_windows for model in MODELS]
     return ordered(pa.concat_tables(parts)) if parts else EXPORTS["credits"].empty_table()
 
 

@@ -16,7 +16,7 @@ from schemas.attribution import ATTRIBUTION_RULES, CLICKED, NO_VIEWS, PAID, SAME
 from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW, TOUCH_MODELS, credit_group
 from transforms.attribution import kernels
 from transforms.attribution.held_touches import HeldTouches
-from transforms.attribution.line_paths import LinePaths, Watch
+from transforms.attribution.line_paths import LinePaths, Spent, Watch
 from transforms.attribution.origins import UNTOUCHED, Origins
 from transforms.attribution.pins import Pins
 from transforms.metrics.partials import partials_batch
@@ -53,7 +53,7 @@ class CreditBook:
         self._sweep = Sweep(self._longest_ms // _SWEEPS_A_WINDOW)
         self._set_rules(windows)
         self._users, self._lines = HashIndex(), HashIndex()
-        self._user = Records(last_payment=np.int64, line=np.int32)
+        self._user = Records(hash=np.uint64, last_payment=np.int64, line=np.int32)
         self._held = HeldTouches(self._clicks_ms, self._views_ms)
         self._line = Records(
             pay_time=np.int64, net=np.int64, micro=np.int64, place=np.uint64, merchant=np.uint64, hash=np.uint64,
@@ -100,7 +100,9 @@ class CreditBook:
         known = len(self._users)
         rows = self._users.rows_of(hashes)
         more = len(self._users) - known
-        self._user.extend(more, last_payment=np.full(more, _NEVER_MS), line=np.full(more, -1))
+        new = np.empty(more, np.uint64)
+        new[rows[rows >= known] - known] = hashes[rows >= known]
+        self._user.extend(more, hash=new, last_payment=np.full(more, _NEVER_MS), line=np.full(more, -1))
         self._held.admit_users(len(self._users))
         return rows
 
@@ -137,15 +139,18 @@ class CreditBook:
         ):
             line[name][rows] = lines[column].to_numpy()
 
-    def settle(self, watch: Watch | None = None) -> list[pa.RecordBatch]:
+    def settle(self, watch: Watch | None = None, spent: Spent | None = None) -> list[pa.RecordBatch]:
         """Credit every changed line anew; return what channels lose and gain, as partial sums.
 
         Family `a` is of channels, `f` of further ones; groups are those of `credit_group`. `watch` hears of
-        the paths of all these lines, first of what is taken back; names are numbers of `names`.
+        the paths of all these lines, first of what is taken back; names are numbers of `origins`. `spent` hears what
+        users paid net, and when, as it changes.
         """
         line, mark = self._line, self._mark
         dirty = np.flatnonzero(mark["dirty"])
         before = dirty[mark["booked"][dirty] == 1]
+        if spent:
+            spent(*self._spending(dirty))
         taken = self._book(before, "booked_time", "booked_net", "booked_micro", -1, watch)
         self._pin(dirty[mark["dirty"][dirty] == kernels.TOUCHES_CHANGED])
         for now, booked in (("pay_time", "booked_time"), ("net", "booked_net"), ("micro", "booked_micro")):
@@ -154,9 +159,22 @@ class CreditBook:
         mark["booked"][dirty], mark["unpublished"][dirty], mark["dirty"][dirty] = 1, 1, kernels.CLEAN
         return self._partials(np.concatenate([taken, given]))
 
-    def names(self, numbers: Array) -> pa.StringArray:
-        """Return the names, kind and id in one, that `LinePaths` has as numbers."""
-        return self._origins.names(numbers)
+    @property
+    def origins(self) -> Origins:
+        """Whose names `LinePaths` has as numbers."""
+        return self._origins
+
+    def _spending(self, dirty: Array) -> tuple[Array, Array, Array]:
+        """Return users, times and amounts of what some lines no longer are (below 0) and of what they are."""
+        line, booked = self._line, self._mark["booked"][dirty] == 1
+        changed = ~booked | (line["net"][dirty] != line["booked_net"][dirty])
+        rows = dirty[changed | (line["pay_time"][dirty] != line["booked_time"][dirty])]
+        before = rows[self._mark["booked"][rows] == 1]
+        users = self._user["hash"][line["user"][np.concatenate([before, rows])]]
+        times = np.concatenate([line["booked_time"][before], line["pay_time"][rows]])
+        amounts = np.concatenate([-line["booked_net"][before], line["net"][rows]])
+        told = amounts != 0
+        return users[told], times[told], amounts[told]
 
     def _paths(self, rows: Array, time: str, net: str, micro: str, sign: int) -> Iterator[LinePaths]:
         line, (origin, age, flags) = self._line, self._pins.columns()

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from transforms.attribution.nodes import nodes_of
+from schemas.errors import StateError
+from schemas.path_nodes import nodes_of
 from transforms.state.hashing import hash_text
 from transforms.state.index import HashIndex
 from transforms.state.texts import Texts
@@ -20,7 +21,9 @@ from transforms.state.texts import Texts
 class ChannelNames:
     """State: a channel takes 14 bytes and its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1 << 24) -> None:
+        """Raises StateError where there would be more than `most`."""
+        self._most = most
         self._index, self._names = HashIndex(), Texts()
         self.nodes, self.further = np.zeros(0, np.uint8), np.zeros(0, np.bool_)
 
@@ -30,6 +33,11 @@ class ChannelNames:
         known = len(self._index)
         rows = self._index.rows_of(hash_text(encoded.dictionary))
         new = encoded.dictionary.take(pa.array(_first_of(rows, known)))
+        if len(self._index) > self._most:
+            raise StateError(
+                f"More than {self._most} channels, creators, MCNs and merchants have been touched: credit by paths holds "
+                "no more. Run with --no-attribution, or look for ids that are made anew for each event."
+            )
         self._names.extend(new)
         self.nodes = np.concatenate([self.nodes, nodes_of(new)])
         self.further = np.concatenate([self.further, np.full(len(new), further)])

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from transforms.attribution.exposure_kernels import EXPOSED, HELD_OUT, SQUARE_BITS
+from transforms.attribution.exposure_kernels import SQUARE_BITS
 from transforms.attribution.exposures import FAMILY
 from transforms.attribution.incrementality import Arm
 
@@ -31,7 +31,7 @@ class CouponArms:
             self._changed.add(coupon)
 
     def arm(self, coupon: int, arm: int) -> Arm:
-        """Return one arm: `HELD_OUT` or `EXPOSED`."""
+        """Return one arm: `exposure_kernels.HELD_OUT` or `EXPOSED`."""
         return self._arms.get((coupon, arm), _EMPTY)
 
     def take_changed(self) -> list[int]:
@@ -40,11 +40,9 @@ class CouponArms:
         self._changed.clear()
         return changed
 
-    def forget(self, coupons: list[int]) -> None:
-        """Drop coupons that nothing can change any more, once what they came to is published and archived."""
-        for coupon in coupons:
-            for arm in (HELD_OUT, EXPOSED):
-                self._arms.pop((coupon, arm), None)
+    def coupons(self) -> set[int]:
+        """Return all coupons that have users."""
+        return {coupon for coupon, _ in self._arms}
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
@@ -53,7 +51,7 @@ class CouponArms:
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; every coupon counts as changed, so that it is published again."""
         self._arms = {key: Arm(*sums) for key, sums in state["arms"].items()}
-        self._changed = {coupon for coupon, _ in self._arms}
+        self._changed = self.coupons()
 
 
 _COLUMNS: Final = ("coupon", "arm", FAMILY)

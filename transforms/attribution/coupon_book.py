@@ -1,83 +1,23 @@
 """`CouponBook`: every coupon's life: granted, activated, spent exposure by exposure, exhausted or expired.
 
 Each exposure (a view that the coupon paid for) consumes one of the impressions that were bought, as long as there are
-any and the coupon is valid; what comes beyond is over-delivered and costs nothing. What was bought, until when and for
-how much is what the earliest event (by time, then id) that says so says; it holds from that event's own time on, so an
-exposure is past `valid_to` if it is later than both. So figures are a function of the set of events, and exposures
-older than anything that may still be accepted need only be counted: about 12 bytes an exposure within the lateness,
-and some hundred a coupon, for as long as the job.
+any and the coupon's life is not over (`CouponTerms`); what comes beyond is over-delivered and costs nothing. So figures
+are a function of the set of events, and exposures older than anything that may still be accepted need only be counted:
+about 12 bytes an exposure within the lateness, and some hundred a coupon, for as long as the job.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from transforms.attribution.coupon_events import EXPOSED
+from transforms.attribution.coupon_terms import NEVER_MS, CouponTerms, statements
 from transforms.state.columns import Columns
 from transforms.state.hashing import hash_text
 from transforms.state.index import HashIndex
 from transforms.state.texts import Texts
-
-ENDED: Final = ("exhausted", "expired", "revoked")
-UNKNOWN: Final = "unknown"
-"""The status of a coupon that no event has told of."""
-_TERMS: Final = (
-    "cost_minor",
-    "impressions",
-    "valid_from",
-    "valid_to",
-    "creator_id",
-    "task_id",
-    "holdout_share",
-)
-_NEVER_MS: Final = 2**62
-
-Moment = tuple[int, str]
-"""Time and id of an event, which order statements."""
-
-
-@dataclass
-class Told:
-    """What a coupon's own events have said: the earliest of each term, the earliest of each status, the latest status."""
-
-    terms: dict[str, tuple[Moment, Any]] = field(default_factory=dict)
-    since: dict[str, int] = field(default_factory=dict)
-    latest: tuple[Moment, str] | None = None
-
-    def hear(self, moment: Moment, status: str, terms: dict[str, Any]) -> None:
-        """Take one event, in any order."""
-        for name, value in terms.items():
-            if value is not None and (name not in self.terms or moment < self.terms[name][0]):
-                self.terms[name] = (moment, value)
-        self.since[status] = min(self.since.get(status, _NEVER_MS), moment[0])
-        if self.latest is None or moment > self.latest[0]:
-            self.latest = (moment, status)
-
-    def term(self, name: str) -> Any:
-        """Return one term, None where nobody has said."""
-        return self.terms[name][1] if name in self.terms else None
-
-    @property
-    def ends_ms(self) -> int:
-        """The last moment at which an exposure is within validity."""
-        if "valid_to" not in self.terms:
-            return _NEVER_MS
-        (said_ms, _), valid_to_ms = self.terms["valid_to"]
-        return max(said_ms, valid_to_ms)
-
-    def status(self, spent: int, latest_ms: int) -> str:
-        """Return what has become of the coupon, as of the latest event of all."""
-        told = self.latest[1] if self.latest else UNKNOWN
-        bought = self.term("impressions")
-        if told in ENDED:
-            return told
-        if bought is not None and spent >= bought > 0:
-            return "exhausted"
-        return "expired" if latest_ms > self.ends_ms else told
-
 
 CouponBody = tuple[Any, ...]
 """The fields of `schemas.records.CouponRecord`, in order."""
@@ -87,8 +27,8 @@ class CouponBook:
     """All coupons of a job."""
 
     def __init__(self, lateness_ms: int) -> None:
-        self._lateness_ms, self._latest_ms = lateness_ms, -_NEVER_MS
-        self._index, self._ids, self._told = HashIndex(), Texts(), list[Told]()
+        self._lateness_ms, self._latest_ms = lateness_ms, -NEVER_MS
+        self._index, self._ids, self._told = HashIndex(), Texts(), list[CouponTerms]()
         self._coupon = Columns(within=np.int64, beyond=np.int64, ends=np.int64, dirty=np.uint8, over=np.uint8)
         self._recent = Columns(coupon=np.int32, time=np.int64)
 
@@ -102,9 +42,8 @@ class CouponBook:
     def absorb_events(self, events: pa.RecordBatch) -> None:
         """Take coupon events (columns of `coupon_events`); they are few, each takes some steps of Python."""
         rows = self._rows_of(events["coupon_id"])
-        for row, event in zip(rows.tolist(), _plain(events).to_pylist(), strict=True):
-            terms = {name: event[name] for name in _TERMS}
-            self._told[row].hear((event["event_time"], event["event_id"]), event["coupon_status"], terms)
+        for row, statement in zip(rows.tolist(), statements(events), strict=True):
+            self._told[row].hear(*statement)
             self._coupon["ends"][row] = self._told[row].ends_ms
         self._coupon["dirty"][rows] = 1
 
@@ -121,9 +60,14 @@ class CouponBook:
         if more:
             _, first = np.unique(rows, return_index=True)
             self._ids.extend(ids.take(pa.array(first[rows[first] >= known])))
-            self._told.extend(Told() for _ in range(more))
-            self._coupon.extend(more, ends=np.full(more, _NEVER_MS))
+            self._told.extend(CouponTerms() for _ in range(more))
+            self._coupon.extend(more, ends=np.full(more, NEVER_MS))
         return rows
+
+    def find(self, coupon: int) -> tuple[str, CouponTerms] | None:
+        """Return the id and what is told of a coupon, by the hash of its id; None where no event named it."""
+        row = int(self._index.find(np.array([coupon], np.uint64))[0])
+        return (self._ids[row], self._told[row]) if row >= 0 else None
 
     def forget(self, watermark_ms: int) -> None:
         """Count exposures that nothing acceptable can judge anew, and drop their times."""
@@ -136,7 +80,7 @@ class CouponBook:
         self._recent.keep(np.flatnonzero(~old))
 
     def _counted(self, rows: Any) -> tuple[Any, Any]:
-        """Count some recent exposures of every coupon, within its validity and beyond."""
+        """Count some recent exposures of every coupon, within its life and beyond."""
         coupon, time = self._recent["coupon"][rows], self._recent["time"][rows]
         is_within = time <= self._coupon["ends"][coupon]
         count = len(self)
@@ -159,14 +103,14 @@ class CouponBook:
         for name, row in zip(names, changed.tolist(), strict=True):
             yield name, self._body(self._told[row], int(within[row]), int(beyond[row]))
 
-    def _body(self, told: Told, within: int, beyond: int) -> CouponBody:
-        bought = told.term("impressions")
+    def _body(self, told: CouponTerms, within: int, beyond: int) -> CouponBody:
+        bought = told.told("impressions")
         spent = within if bought is None else min(within, bought)
         since = (told.since.get(status) for status in ("granted", "activated"))
         terms = ("cost_minor", "valid_from", "valid_to", "creator_id", "task_id", "holdout_share")
         return (
             told.status(spent, self._latest_ms), bought, spent, within + beyond - spent,
-            *(told.term(name) for name in terms), *since,
+            *(told.told(name) for name in terms), *since,
         )  # fmt: skip
 
     def mark_all(self) -> None:
@@ -179,21 +123,12 @@ class CouponBook:
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
         parts = {name: part.state() for name, part in self._parts().items()}
-        told = [(each.terms, each.since, each.latest) for each in self._told]
-        return parts | {"told": told, "latest": self._latest_ms}
+        return parts | {"told": [each.state() for each in self._told], "latest": self._latest_ms}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; every coupon counts as changed, so that it is published again."""
         for name, part in self._parts().items():
             part.load(state[name])
-        self._told = [Told(dict(terms), dict(since), latest) for terms, since, latest in state["told"]]
+        self._told = [CouponTerms.loaded(each) for each in state["told"]]
         self._latest_ms = state["latest"]
         self.mark_all()
-
-
-def _plain(events: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the events with their times as integers."""
-    columns = [
-        column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column for column in events.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=events.schema.names)

@@ -41,7 +41,7 @@ def _spent(spend_head, spend_time, amount, spend_next, since, upto):
 
 @njit(cache=True, nogil=True)
 def note_exposures(
-    users, coupons, times, arms, member_head, spend_head, spend, member, used, valid_to, after_ms, sums
+    users, coupons, times, arms, member_head, spend_head, spend, member, used, ends, after_ms, sums
 ):
     """Make users members of coupons' arms by their first exposure; return how many memberships there are."""
     spend_time, amount, spend_next = spend
@@ -58,21 +58,17 @@ def note_exposures(
             member_head[user] = at
         elif times[i] > first[at] or (times[i] == first[at] and arms[i] >= arm_of[at]):
             continue
-        elif first[at] <= valid_to[coupon]:
+        elif first[at] <= ends[coupon]:
             _tell(sums, coupon, arm_of[at], net[at], -1)
         first[at], arm_of[at] = times[i], arms[i]
-        net[at] = _spent(
-            spend_head[user], spend_time, amount, spend_next, times[i], valid_to[coupon] + after_ms
-        )
-        if first[at] <= valid_to[coupon]:
+        net[at] = _spent(spend_head[user], spend_time, amount, spend_next, times[i], ends[coupon] + after_ms)
+        if first[at] <= ends[coupon]:
             _tell(sums, coupon, arm_of[at], net[at], 1)
     return used
 
 
 @njit(cache=True, nogil=True)
-def note_spending(
-    users, times, amounts, member_head, spend_head, spend, member, used, valid_to, after_ms, sums
-):
+def note_spending(users, times, amounts, member_head, spend_head, spend, member, used, ends, after_ms, sums):
     """Add what users spent, or got back, to their memberships that it falls into; return how many entries there are."""
     spend_time, amount, spend_next = spend
     coupon_of, first, arm_of, net, following, _ = member
@@ -84,8 +80,8 @@ def note_spending(
         at = member_head[user]
         while at >= 0:
             coupon = coupon_of[at]
-            if first[at] <= times[i] <= valid_to[coupon] + after_ms:
-                if first[at] <= valid_to[coupon]:
+            if first[at] <= times[i] <= ends[coupon] + after_ms:
+                if first[at] <= ends[coupon]:
                     _tell(sums, coupon, arm_of[at], net[at], -1)
                     _tell(sums, coupon, arm_of[at], net[at] + amounts[i], 1)
                 net[at] += amounts[i]
@@ -94,20 +90,20 @@ def note_spending(
 
 
 @njit(cache=True, nogil=True)
-def move_ends(before, valid_to, spend_head, spend, member, after_ms, sums):
+def move_ends(before, ends, spend_head, spend, member, after_ms, sums):
     """Count memberships anew whose coupon ends at another time than before."""
     spend_time, amount, spend_next = spend
     coupon_of, first, arm_of, net, _, user_of = member
     for at in range(len(coupon_of)):
         coupon = coupon_of[at]
-        if before[coupon] == valid_to[coupon]:
+        if before[coupon] == ends[coupon]:
             continue
         if first[at] <= before[coupon]:
             _tell(sums, coupon, arm_of[at], net[at], -1)
         net[at] = _spent(
-            spend_head[user_of[at]], spend_time, amount, spend_next, first[at], valid_to[coupon] + after_ms
+            spend_head[user_of[at]], spend_time, amount, spend_next, first[at], ends[coupon] + after_ms
         )
-        if first[at] <= valid_to[coupon]:
+        if first[at] <= ends[coupon]:
             _tell(sums, coupon, arm_of[at], net[at], 1)
 
 

@@ -2,11 +2,11 @@
 
 A user belongs to a coupon from the first exposure that it paid for (view or click), or the first ghost exposure, whichever
 comes first; of one millisecond the ghost is the first. That one decides the arm, whatever follows: intention to treat. A
-first exposure after `valid_to` makes nobody eligible. What counts is the net of the lines paid from then until `valid_to`
-and 24 hours, refunds taken off whenever they come.
+first exposure after the coupon's life (`CouponTerms`) makes nobody eligible. What counts is the net of the lines paid
+from then until the end of its life and 24 hours, refunds taken off whenever they come.
 
 What is emitted are differences of sums over users (how many, net, squares of net), so they are of the set of events
-alone. Until a coupon's `valid_to` is known its end is open.
+alone. Until the end of a coupon's life is known it is open.
 
 State: 33 bytes a user, 20 a payment within the lateness or of a user whose coupon has not ended, and 33 a (user, coupon)
 until refunds can no longer come. Cost: 0.1 µs an exposure or payment, and for each coupon that the user is in.
@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from transforms.attribution import exposure_kernels as kernels
+from transforms.attribution.coupon_terms import NEVER_MS
 from transforms.pacing import Sweep
 from transforms.state.columns import Columns
 from transforms.state.hashing import Hashes
@@ -26,9 +27,7 @@ from transforms.state.index import HashIndex
 from transforms.state.records import Records
 
 AFTER_MS: Final = 86_400_000
-"""How long after `valid_to` spending counts."""
-OPEN_MS: Final = 2**61
-"""The end of a coupon that no event has told."""
+"""How long after the end of a coupon's life spending counts."""
 FAMILY: Final = "c"
 _SWEEPS_A_HORIZON: Final = 64
 
@@ -45,7 +44,7 @@ class Exposures:
         self._sweep = Sweep(refunds_ms // _SWEEPS_A_HORIZON)
         self._users, self._coupons = HashIndex(), HashIndex()
         self._user = Columns(spend=np.int32, member=np.int32)
-        self._coupon = Columns(valid_to=np.int64, hash=np.uint64)
+        self._coupon = Columns(ends=np.int64, hash=np.uint64)
         self._spend = Records(time=np.int64, amount=np.int64, user=np.int32, next=np.int32)
         self._member = Columns(
             first=np.int64, net=np.int64, user=np.int32, coupon=np.int32, next=np.int32, arm=np.uint8
@@ -63,7 +62,7 @@ class Exposures:
         sums = self._sums()
         members = kernels.note_exposures(
             rows, of, times_ms, exposed.astype(np.uint8), self._user["member"], self._user["spend"],
-            self._spends(), tuple(map(self._member.raw, _MEMBER)), len(self._member), self._coupon["valid_to"],
+            self._spends(), tuple(map(self._member.raw, _MEMBER)), len(self._member), self._coupon["ends"],
             AFTER_MS, sums,
         )  # fmt: skip
         self._member.grown_to(members)
@@ -76,20 +75,20 @@ class Exposures:
         sums = self._sums()
         kernels.note_spending(
             rows, times_ms, amounts, self._user["member"], self._user["spend"],
-            self._spends(), self._members(), used, self._coupon["valid_to"],
+            self._spends(), self._members(), used, self._coupon["ends"],
             AFTER_MS, sums,
         )  # fmt: skip
         return self._told(sums)
 
-    def absorb_ends(self, coupons: Hashes, valid_to_ms: Array) -> pa.RecordBatch:
-        """Take until when coupons are valid, as is known by now; the last word counts."""
+    def absorb_ends(self, coupons: Hashes, ends_ms: Array) -> pa.RecordBatch:
+        """Take until when coupons live, as is known by now; the last word counts."""
         of = self._coupons_of(coupons)
-        before = self._coupon["valid_to"].copy()
-        self._coupon["valid_to"][of] = valid_to_ms
+        before = self._coupon["ends"].copy()
+        self._coupon["ends"][of] = ends_ms
         sums = self._sums()
-        if (before != self._coupon["valid_to"]).any() and len(self._member):
+        if (before != self._coupon["ends"]).any() and len(self._member):
             kernels.move_ends(
-                before, self._coupon["valid_to"], self._user["spend"], self._spends(), self._members(), AFTER_MS, sums
+                before, self._coupon["ends"], self._user["spend"], self._spends(), self._members(), AFTER_MS, sums
             )  # fmt: skip
         return self._told(sums)
 
@@ -108,7 +107,7 @@ class Exposures:
     def _coupons_of(self, coupons: Hashes) -> npt.NDArray[np.int32]:
         rows, known = self._coupons.rows_of(coupons), len(self._coupon)
         more = len(self._coupons) - known
-        self._coupon.extend(more, valid_to=np.full(more, OPEN_MS))
+        self._coupon.extend(more, ends=np.full(more, NEVER_MS))
         self._coupon["hash"][rows] = coupons
         return rows
 
@@ -124,10 +123,10 @@ class Exposures:
         if not self._sweep.is_due(before_ms):
             return
         member, spend, user = self._member, self._spend, self._user
-        end = self._coupon["valid_to"][member["coupon"]]
-        until = np.where(end == OPEN_MS, member["first"], np.maximum(end + AFTER_MS, member["first"]))
+        end = self._coupon["ends"][member["coupon"]]
+        until = np.where(end == NEVER_MS, member["first"], np.maximum(end + AFTER_MS, member["first"]))
         live = np.zeros(len(user), np.bool_)
-        live[member["user"][(until >= before_ms) | (end == OPEN_MS)]] = True
+        live[member["user"][(until >= before_ms) | (end == NEVER_MS)]] = True
         spend.keep(np.flatnonzero((spend["time"] >= before_ms) | live[spend["user"]]))
         member.keep(np.flatnonzero(until >= before_ms - self._refunds_ms))
         kernels.chain(spend["user"], spend["next"], user["spend"])

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from transforms.attribution.channel_names import ChannelNames
+from transforms.attribution.credit_kernels import MOST_CHANNELS
 from transforms.attribution.path_lines import FAMILY, NAMES
 from transforms.state.columns import Columns
 
@@ -46,7 +47,7 @@ class HeldLines:
     """45 bytes a line of two nodes and one kind of names."""
 
     def __init__(self, kinds: int) -> None:
-        self._kinds, self.names = kinds, ChannelNames()
+        self._kinds, self.names = kinds, ChannelNames(MOST_CHANNELS)
         self._line, self._touch = self._nothing()
 
     def __len__(self) -> int:

@@ -30,3 +30,5 @@ class LinePaths(NamedTuple):
 
 
 Watch = Callable[[LinePaths], None]
+Spent = Callable[[Array, Array, Array], None]
+"""Takes users (hashes), times and amounts: what lines paid at a time gained, or lost (below 0)."""

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from schemas.keys import US
 from schemas.metrics import DIRECT, FURTHER_CHANNELS, ORGANIC
+from schemas.path_nodes import nodes_of
 from transforms.attribution.touches import FURTHER
 from transforms.state import spill
 from transforms.state.columns import Columns
@@ -42,7 +43,7 @@ class Origins:
         self._index, self._paid, self._further = (
             HashIndex(),
             Columns(paid=np.uint8),
-            Columns(further=np.uint8),
+            Columns(further=np.uint8, node=np.uint8),
         )
         self._table = np.zeros((0, len(self._columns)), np.int32)
         kinds = [ORGANIC, *further]
@@ -68,6 +69,11 @@ class Origins:
         """Whether each name is that of a further channel."""
         return self._further["further"]
 
+    @property
+    def nodes(self) -> npt.NDArray[np.uint8]:
+        """The node (`schemas.path_nodes`) of each name; of no meaning for further channels."""
+        return self._further["node"]
+
     def of(self, touches: pa.RecordBatch) -> npt.NDArray[np.int32]:
         """Return the number of each touch's origin."""
         indices = touches["channel"].indices.to_numpy()
@@ -86,7 +92,7 @@ class Origins:
             new = names.take(pa.array(first[rows[first] >= known]))
             self._texts.extend(new)
             further = [name.partition(US)[0] in FURTHER_CHANNELS for name in new.to_pylist()]
-            self._further.extend(len(new), further=np.array(further, np.uint8))
+            self._further.extend(len(new), further=np.array(further, np.uint8), node=nodes_of(new))
         return rows
 
     def _admit(self, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

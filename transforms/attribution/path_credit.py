@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.metrics import ATTRIBUTION_COUNTS
+from schemas.metrics import ATTRIBUTION_COUNTS, ATTRIBUTION_WINDOWS, MODELS, PATH_MODELS, credit_group
 from transforms.attribution import credit_kernels as kernels
 from transforms.attribution.held_lines import HeldLines, Lines
 from transforms.attribution.path_days import PathDays
-from transforms.attribution.path_weights import ORDER, PATH_MODELS, DayWeights, weights_of
+from transforms.attribution.path_weights import ORDER, DayWeights, weights_of
 from transforms.attribution.sums import not_zero
 from transforms.event_view import MINUTE_MS
 from transforms.metrics.partials import partials_batch
@@ -55,7 +55,7 @@ class PathCredit:
         self._day_starts, self._order = DayStarts(timezone), order
         self._lateness_ms, self._keep_ms = lateness_ms, keep_ms
         self._days, self._weights, self._closed = PathDays(), DayWeights(), _NOTHING_CLOSED
-        self._lines = HeldLines(kinds)
+        self._lines, self._solved, self._forgotten = HeldLines(kinds), True, list[tuple[int, Array]]()
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -65,12 +65,21 @@ class PathCredit:
         """The shares as last solved."""
         return self._weights
 
-    def absorb(self, changes: pa.RecordBatch, lines: pa.RecordBatch) -> list[pa.RecordBatch]:
-        """Take changed path counts and lines (`path_lines`); return what channels gain and lose.
+    @property
+    def is_solved(self) -> bool:
+        """Whether no counts have changed since the last solve, so that another would change nothing."""
+        return self._solved
+
+    def absorb_counts(self, changes: pa.RecordBatch) -> None:
+        """Take changed path counts."""
+        self._days.absorb(changes)
+        self._solved &= not changes.num_rows
+
+    def absorb(self, lines: pa.RecordBatch) -> list[pa.RecordBatch]:
+        """Take lines (`path_lines`); return what channels gain and lose by the weights last solved.
 
         Two batches of partial sums, `a` of channels and `f` of further ones, as `solve` and `advance` return them too.
         """
-        self._days.absorb(changes)
         come = self._lines.read(lines)
         keys, sums, _ = self._credit(come, self._weights, 1)
         may_change = (come.many > 1) & (self._day_starts(come.minute) >= self._closed)
@@ -106,7 +115,7 @@ class PathCredit:
         held = self._lines.all()
         taken = self._credit(held, self._weights, -1)
         keys, sums, _ = self._credit(held, weights, 1, *taken)
-        self._weights = weights
+        self._weights, self._solved = weights, True
         return self._partials(keys, sums)
 
     def advance(self, watermark_ms: int) -> list[pa.RecordBatch]:
@@ -120,19 +129,32 @@ class PathCredit:
         credit = self.solve()
         self._days.close(before)
         self._closed = before
-        self._weights.forget((watermark_ms - self._keep_ms) // MINUTE_MS)
+        self._forgotten += self._weights.forget((watermark_ms - self._keep_ms) // MINUTE_MS)
         self._lines.keep(np.flatnonzero(self._day_starts(self._lines.all().minute) >= before))
         return credit
+
+    def take_forgotten(self) -> list[tuple[int, Array]]:
+        """Return days and their weights that have left the state since the last call: lines of them cannot change."""
+        forgotten, self._forgotten = self._forgotten, []
+        return forgotten
 
     def _parts(self) -> dict[str, Any]:
         return {"days": self._days, "weights": self._weights, "lines": self._lines}
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        return {name: part.state() for name, part in self._parts().items()} | {"closed": self._closed}
+        return {name: part.state() for name, part in self._parts().items()} | {
+            "closed": self._closed, "solved": self._solved, "forgotten": list(self._forgotten),
+        }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`."""
         for name, part in self._parts().items():
             part.load(state[name])
-        self._closed = state["closed"]
+        self._closed, self._solved, self._forgotten = state["closed"], state["solved"], state["forgotten"]
+
+
+def numbers_of_windows(windows: Sequence[str]) -> list[list[int]]:
+    """Return what `PathCredit` is told as `numbers` where lines' groups are the places of attribution windows."""
+    models = [MODELS.index(model) for model in PATH_MODELS]
+    return [[credit_group(ATTRIBUTION_WINDOWS.index(name), model) for model in models] for name in windows]

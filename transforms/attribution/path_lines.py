@@ -1,18 +1,19 @@
 """`path_lines`: what a line must tell for its credit to be split by path models, and the batch that carries it.
 
-A line gives by the nodes of its own path (`transforms.attribution.nodes`), and a node's share to the channel of that
+A line gives by the nodes of its own path (`schemas.path_nodes`), and a node's share to the channel of that
 node's latest eligible touch. So of each line travel its amounts, when it was paid, and one touch a node, in the order of
 those touches: its channel and further channels by name, and whether it was in the order's own session. Of a line
 without an eligible touch, `direct`.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from transforms.attribution import credit_kernels as kernels
+from schemas.path_shares import last_of_each_node
 
 Array = npt.NDArray[Any]
 FAMILY: Final = "l"
@@ -41,14 +42,18 @@ class LineTouches(NamedTuple):
 
 
 def path_lines(
-    lines: PaidLines, touches: LineTouches, names: pa.StringArray, nodes_of_names: Array, untouched: Array
+    lines: PaidLines,
+    touches: LineTouches,
+    names: Callable[[Array], pa.StringArray],
+    nodes_of_names: Array,
+    untouched: Array,
 ) -> pa.RecordBatch:
     """Return lines as `PathCredit.absorb` takes them.
 
-    `names` are channels by their number, the first kind's with their nodes; `untouched` is what a line without an
-    eligible touch gives to, a number a kind.
+    `names` gives channels by their numbers, which all have a node (that of further ones is of no meaning);
+    `untouched` is what a line without an eligible touch gives to, a number a kind.
     """
-    kept, many = kernels.last_of_each_node(
+    kept, many = last_of_each_node(
         touches.starts.astype(np.int64), touches.counts.astype(np.int64), nodes_of_names[touches.names[:, 0]]
     )
     places = np.insert(kept, (np.cumsum(many) - many)[many == 0], _NO_TOUCH)
@@ -70,9 +75,7 @@ def path_lines(
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _named(numbers: Array, names: pa.StringArray) -> pa.DictionaryArray:
+def _named(numbers: Array, names: Callable[[Array], pa.StringArray]) -> pa.DictionaryArray:
     """Return names as a column that holds each once; null where the number is below 0."""
     held, indices = np.unique(np.maximum(numbers, 0), return_inverse=True)
-    return pa.DictionaryArray.from_arrays(
-        pa.array(indices.astype(np.int32), mask=numbers < 0), names.take(pa.array(held))
-    )
+    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32), mask=numbers < 0), names(held))

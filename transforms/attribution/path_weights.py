@@ -7,19 +7,19 @@ last bits of a float, which may differ from one processor to another, do not sho
 [500000000, 500000000, 0]
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from schemas.metrics import PATH_MODELS
+from schemas.path_nodes import NODES
+from schemas.path_shares import WHOLE
 from transforms.attribution.markov import removal_effects
-from transforms.attribution.nodes import NODES
 from transforms.attribution.path_days import Counts, sets_of, steps_of
 from transforms.attribution.shapley import shapley_parts
 
-PATH_MODELS: Final = ("markov", "shapley")
-WHOLE: Final = 10**9
 ORDER: Final = 1
 """Of the Markov chain, unless said."""
 
@@ -56,6 +56,13 @@ class DayWeights:
         """Weights by row, model and node."""
         return self._weights
 
+    def changes_since(self, before: "DayWeights") -> Iterator[tuple[int, Weights]]:
+        """Yield each day and its weights that are others than before, or were not there."""
+        known = dict(zip(before.days.tolist(), before.table[1:], strict=True))
+        for day, weights in zip(self.days.tolist(), self.table[1:], strict=True):
+            if day not in known or (known[day] != weights).any():
+                yield day, weights
+
     def replaced(self, since: int, solved: Iterable[tuple[int, Weights]]) -> "DayWeights":
         """Return the same up to the day `since`, and from it on what was solved, day after day."""
         kept, more = int(np.searchsorted(self.days, since)), list(solved)
@@ -64,11 +71,13 @@ class DayWeights:
         out._weights = np.concatenate([self._weights[: kept + 1], *(weights[None] for _, weights in more)])
         return out
 
-    def forget(self, before: int) -> None:
-        """Drop what no day from `before` on has."""
+    def forget(self, before: int) -> list[tuple[int, Weights]]:
+        """Drop what no day from `before` on has, and return it."""
         gone = max(int(np.searchsorted(self.days, before, side="right")) - 1, 0)
+        dropped = list(zip(self.days[:gone].tolist(), self._weights[1 : gone + 1], strict=True))
         self.days = self.days[gone:]
         self._weights = np.concatenate([self._weights[:1], self._weights[gone + 1 :]])
+        return dropped
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""

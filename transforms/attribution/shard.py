@@ -1,4 +1,4 @@
-"""One shard of users in the pipeline: touches and order lines in, credit to cells and credit records out."""
+"""One shard of users in the pipeline: touches, payments and order lines in, credit and what coupons caused out."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
@@ -8,11 +8,15 @@ import pyarrow as pa
 
 from schemas.keys import BUCKETS, US, Version, bucket, credit_key, pack_version
 from transforms.attribution.book import CreditBody, CreditBook
+from transforms.attribution.coupon_users import CouponUsers
+from transforms.attribution.user_paths import UserPaths
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Grouped, Outlet, PublisherFactory
 from transforms.shards import Output
 
+_OWN: Final = 5
+"""So many batches of a piece are for this step: lines, touches, payments, exposures and coupon events."""
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -30,41 +34,50 @@ class AttributionShard:
         namespace: str,
         pace: Callable[[], Pace],
         further: tuple[str, ...] = (),
+        timezone: str = "UTC",
     ) -> None:
         """`windows` are the attribution windows, none where nothing is credited; `further` the further channels."""
         self._key, self._shards, self._lateness_ms, self._namespace = key, shards, lateness_ms, namespace
         self._book = CreditBook(order_horizon_ms, windows, further) if windows else None
+        self._paths, self._arms = UserPaths(timezone, windows), CouponUsers(2 * order_horizon_ms)
         self._low = LowWatermark()
         self._outlet, self._pace = Outlet(open_publisher()), pace()
         self._muted, self._absorbed, self._watermark_ms = False, 0, BEFORE_ALL_MS
         self._keys = [credit_key(namespace, number) for number in range(BUCKETS)]
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
-        """Take the lines and touches of one piece; figures ride along."""
+        """Take the lines of one piece and what their users did; figures ride along."""
         watermark = self._low.observe(piece)
-        lines, touches, *figures = piece.batches
+        *own, coupon_events = piece.batches[:_OWN]
+        # Every shard was told all coupon events; figures need them once.
+        figures = [coupon_events if self._key == 0 else coupon_events.slice(0, 0), *piece.batches[_OWN:]]
         if self._book is not None:
-            figures += self._credited(self._book, lines, touches, watermark)
+            figures += self._credited(self._book, (*own, coupon_events), watermark)
             if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
                 self._publish(watermark)
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
         yield "figures", (0, Piece(told, tuple(figures), piece.urgent))
 
     def _credited(
-        self, book: CreditBook, lines: pa.RecordBatch, touches: pa.RecordBatch, watermark: int
+        self, book: CreditBook, batches: tuple[pa.RecordBatch, ...], watermark: int
     ) -> list[pa.RecordBatch]:
-        """Let the book take lines and touches; return what channels gain and lose."""
+        """Let all books take what is theirs; return what channels gain and lose, of paths, and of coupons' arms."""
+        lines, touches, payments, exposures, coupon_events = batches
         book.absorb_touches(touches)
         book.absorb_lines(lines)
         self._absorbed += touches.num_rows + lines.num_rows
-        credit = book.settle()
+        credit = book.settle(self._paths.hear, self._arms.spent)
+        credit += self._paths.take(touches, payments, book.origins)
+        credit.append(self._arms.take(exposures, coupon_events))
         if watermark > BEFORE_ALL_MS:
             self._forget(book, watermark)
+            self._paths.settle(watermark - self._lateness_ms)
+            self._arms.settle(watermark - self._lateness_ms)
         return credit
 
     def logged(self, piece: Piece) -> Piece:
-        """Return lines and touches: the figures only ride along."""
-        return Piece(piece.progress, piece.batches[:2], piece.urgent)
+        """Return all but the figures, which only ride along."""
+        return Piece(piece.progress, piece.batches[:_OWN], piece.urgent)
 
     def _publish(self, watermark: int) -> None:
         publisher, self._watermark_ms = self._outlet.publisher, watermark
@@ -103,6 +116,8 @@ class AttributionShard:
         """Return everything held, for a snapshot."""
         return {
             "book": self._book.state() if self._book is not None else {},
+            "paths": self._paths.state(),
+            "arms": self._arms.state(),
             "low": self._low,
             "absorbed": self._absorbed,
         }
@@ -111,6 +126,8 @@ class AttributionShard:
         """Take an earlier `state()`; its credit records are published again."""
         if self._book is not None:
             self._book.load(state["book"])
+        self._paths.load(state["paths"])
+        self._arms.load(state["arms"])
         self._low, self._absorbed = state["low"], state["absorbed"]
 
     def mute(self, muted: bool) -> None:

@@ -1,6 +1,6 @@
 """One shard of figures in the pipeline: partial sums in, absolute cells to the publisher."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ from schemas.keys import (
     attribution_key,
     bucket,
     coupon_key,
+    incrementality_key,
     metric_key,
     pack_version,
+    path_weights_key,
     plan_key,
     snapshot_key,
     touch_key,
@@ -25,20 +27,28 @@ from schemas.keys import (
 from schemas.metrics import (
     ATTRIBUTION_COUNTS,
     ATTRIBUTION_WINDOWS,
+    DEFAULT_ATTRIBUTION_WINDOW,
     EVENT_TIME_COUNTS,
     MODELS,
     MODELS_A_WINDOW,
     ORDER_TIME_COUNTS,
     SCOPES,
     TOUCH_COUNTS,
+    credit_group,
 )
 from transforms import views
 from transforms.attribution.coupon_book import CouponBook
 from transforms.attribution.coupon_events import COUPON_COLUMNS, EXPOSED
+from transforms.attribution.coupon_lifts import CouponLifts
+from transforms.attribution.exposures import FAMILY as ARMS
+from transforms.attribution.path_counts import FAMILY as COUNTS
+from transforms.attribution.path_credit import PathCredit, numbers_of_windows
+from transforms.attribution.path_lines import FAMILY as LINES
+from transforms.attribution.path_weights import DayWeights
 from transforms.event_view import MINUTE_MS
 from transforms.metrics.cells import CellTable, Published
 from transforms.pacing import Pace
-from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, LATER, LowWatermark, Piece
+from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, IDLE, LATER, LowWatermark, Piece
 from transforms.publish import Grouped, Outlet, PublisherFactory, Strays
 from transforms.shards import Output
 
@@ -58,8 +68,15 @@ class CellShard:
         namespace: str,
         pace: Callable[[], Pace],
         plan_costs: Mapping[str, int] = MappingProxyType({}),
+        windows: Sequence[str] = (DEFAULT_ATTRIBUTION_WINDOW,),
+        kinds: int = 1,
+        solve_pace: Callable[[], Pace] | None = None,
     ) -> None:
-        """`plan_costs` are the costs of ad plans, which are published beside the figures."""
+        """`plan_costs` are the costs of ad plans, which are published beside the figures.
+
+        `windows` are the attribution windows, `kinds` how many names each touch has, and models of paths are solved
+        at `solve_pace`, by default at that of publishing.
+        """
         long_ms = 2 * order_horizon_ms + lateness_ms
         self._tables = {
             "e": CellTable("e", len(EVENT_TIME_COUNTS), timezone, lateness_ms),
@@ -68,6 +85,11 @@ class CellShard:
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
             "f": CellTable("f", len(ATTRIBUTION_COUNTS), timezone, long_ms),
         }
+        self._paths = PathCredit(timezone, lateness_ms, long_ms, numbers_of_windows(windows), kinds)
+        self._solve_pace, self._weights_told = (solve_pace or pace)(), DayWeights()
+        self._lifts = CouponLifts(
+            credit_group(ATTRIBUTION_WINDOWS.index((*windows, DEFAULT_ATTRIBUTION_WINDOW)[0]), 0)
+        )
         self._coupons, self._plan_costs, self._costs_told = CouponBook(lateness_ms), plan_costs, False
         self._namespace = namespace
         self._low = LowWatermark()
@@ -83,6 +105,9 @@ class CellShard:
             self._absorbed += batch.num_rows
         if watermark > BEFORE_ALL_MS:
             self._coupons.forget(watermark)
+        self._credit(self._paths.advance(watermark))
+        if not self._muted and self._solve_pace.is_due(piece.urgent >= IDLE):
+            self._solve()
         if not self._muted and self._pace.is_due(piece.urgent > LATER):
             self.publish(watermark)
             self._pace.written()
@@ -95,10 +120,29 @@ class CellShard:
             self._coupons.absorb_exposures(batch)
         elif family == COUPON_COLUMNS[-1]:
             self._coupons.absorb_events(batch)
+            self._lifts.hear(batch["coupon_id"])
+        elif family == ARMS:
+            self._lifts.absorb(batch)
+        elif family == COUNTS:
+            self._paths.absorb_counts(batch)
+        elif family == LINES:
+            self._credit(self._paths.absorb(batch))
         else:
             self._tables[family].merge(batch)
+        if family == "a":
+            self._lifts.absorb_credit(batch)
         if family == "e" and batch.num_rows:
             self._coupons.see(int(views.numbers(batch["minute"], np.int64).max()) * MINUTE_MS)
+
+    def _credit(self, partials: Iterable[pa.RecordBatch]) -> None:
+        for batch in partials:
+            self._tables[batch.schema.names[-1]].merge(batch)
+
+    def _solve(self) -> None:
+        """Solve the models of paths, unless nothing has come that would change their outcome."""
+        if not self._paths.is_solved:
+            self._credit(self._paths.solve())
+            self._solve_pace.written()
 
     def publish(self, watermark: int) -> None:
         """Write every changed cell, then archive and drop those that can no longer change.
@@ -113,6 +157,8 @@ class CellShard:
             for change in table.take_dirty(version):
                 self._write(self._key_of(family, change), change)
         self._write_coupons(version)
+        self._write_lifts(version)
+        self._write_weights(version)
         publisher.barrier()
         publisher.set_newer(snapshot_key(self._namespace), [END], [version])
         if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
@@ -132,14 +178,15 @@ class CellShard:
         for table in self._tables.values():
             table.mark_all()
         self._coupons.mark_all()
-        self._costs_told = False
+        self._lifts.mark_all()
+        self._costs_told, self._weights_told = False, DayWeights()
         for window, start_ms in sorted(self._windows):
             self._outlet.publisher.add_windows(window_index_key(self._namespace, window), [start_ms])
         self.publish(self._watermark_ms)
 
     def strays(self) -> Strays:
         """Return the cells of credit and of refunds by order time, all of them: what comes later moves both."""
-        return Strays(("a", "f", "m:o"), lambda _key, _field: True, self._absorbed)
+        return Strays(("a", "f", "h", "m:o"), lambda _key, _field: True, self._absorbed)
 
     def _write(self, key: str, change: Published) -> None:
         publisher = self._outlet.publisher
@@ -161,6 +208,26 @@ class CellShard:
                 records.put(plan_key(self._namespace, bucket(plan)), plan, version + _ENCODE([cost]))
         self._costs_told = True
         records.write_newer(self._outlet.publisher)
+
+    def _write_lifts(self, version: bytes) -> None:
+        """Write what coupons caused whose figures changed."""
+        records = Grouped()
+        for coupon_id, record in self._lifts.take_changed(self._coupons):
+            key = incrementality_key(self._namespace, bucket(coupon_id))
+            records.put(key, coupon_id, version + _ENCODE(record))
+        records.write_newer(self._outlet.publisher)
+
+    def _write_weights(self, version: bytes) -> None:
+        """Write the weights of days that changed; those that leave the state stay published."""
+        records, finals, key = Grouped(), Grouped(), path_weights_key(self._namespace)
+        gone = self._paths.take_forgotten()
+        for day, weights in [*gone, *self._paths.weights.changes_since(self._weights_told)]:
+            records.put(key, str(day * MINUTE_MS), version + _ENCODE(weights.tolist()))
+        records.write_newer(self._outlet.publisher)
+        self._weights_told = self._paths.weights
+        for day, weights in gone:
+            finals.put(key, str(day * MINUTE_MS), version + _ENCODE(weights.tolist()))
+        finals.keep_in(self._outlet.finals)
 
     def _key_of(self, family: str, change: Published) -> str:
         window, start_ms = change.window, change.start_ms
@@ -187,8 +254,8 @@ class CellShard:
         tables = {family: table.state() for family, table in self._tables.items()}
         windows = sorted(self._windows)
         return {
-            "tables": tables, "coupons": self._coupons.state(), "low": self._low, "absorbed": self._absorbed,
-            "windows": windows,
+            "tables": tables, "coupons": self._coupons.state(), "paths": self._paths.state(),
+            "lifts": self._lifts.state(), "low": self._low, "absorbed": self._absorbed, "windows": windows,
         }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
@@ -196,6 +263,8 @@ class CellShard:
         for family, table in self._tables.items():
             table.load(state["tables"][family])
         self._coupons.load(state["coupons"])
+        self._paths.load(state["paths"])
+        self._lifts.load(state["lifts"])
         self._low, self._absorbed = state["low"], state["absorbed"]
         self._windows = set(state["windows"])
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from transforms.attribution.nodes import NODE_NAMES
+from schemas.path_nodes import NODE_NAMES
 from transforms.state.hashing import hash_strings
 
 WINDOW_MS = 7 * 86_400_000

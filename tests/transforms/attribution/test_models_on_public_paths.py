@@ -8,7 +8,7 @@ from channel_paths import Paths, needs_paths, read_paths, rows
 
 from schemas.keys import US
 from schemas.metrics import MODELS
-from transforms.attribution.book import AttributionWindow, CreditBook
+from transforms.attribution.book import CreditBook
 
 T0 = 1_767_225_600_000
 UNITS = 10**9
@@ -18,7 +18,7 @@ REFERENCES = {"first_touch": "first_touch", "last_touch": "last_touch", "linear"
 
 def credited(paths: Paths, amounts: list[float]) -> dict[tuple[str, str], float]:
     """Credit by model and channel, where path `n` is what user `n` touched before one paid line."""
-    book = CreditBook(AttributionWindow(), DAY)
+    book = CreditBook(DAY)
     sizes = [len(count[0]) for count in paths.counts]
     touched = [paths.names[channel - 1] for count in paths.counts for channel in count[0]]
     users = np.arange(1, len(sizes) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -38,7 +38,7 @@ def credited(paths: Paths, amounts: list[float]) -> dict[tuple[str, str], float]
         "micro_orders": np.full(len(sizes), 10**6),
     }))  # fmt: skip
     out: dict[tuple[str, str], float] = {}
-    for row in book.settle().to_pylist():
+    for row in book.settle()[0].to_pylist():
         key = MODELS[row["group"]], row["id"].split(US)[1]
         out[key] = out.get(key, 0) + row["a"][0] / UNITS
     return out

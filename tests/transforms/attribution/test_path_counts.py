@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from path_law import CHANNELS, WINDOW_MS, Event, batches, end_of_day_ms, numbered, paths_by, sets_by
 
+from schemas.path_nodes import NODE_NAMES, NODES
 from transforms.attribution import path_counts as module
 from transforms.attribution.markov import transitions_of
-from transforms.attribution.nodes import NODE_NAMES, NODES
 from transforms.attribution.path_counts import PathCounts
 from transforms.attribution.path_days import PathDays, sets_of, steps_of
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from path_law import CHANNELS, Event, batches, end_of_day_ms, numbered, paths_by, sets_by
 from test_shapley import brute_force
 
+from schemas.path_nodes import NODE_NAMES, NODES
 from transforms.attribution.markov import removal_effects, transitions_of
-from transforms.attribution.nodes import NODE_NAMES, NODES
 from transforms.attribution.path_counts import PathCounts
 from transforms.attribution.path_credit import PathCredit
 from transforms.attribution.path_lines import LineTouches, PaidLines, path_lines
@@ -87,7 +87,13 @@ def line_batch(changes: list[tuple[int, Line, int]]) -> pa.RecordBatch:
     )
     touches = LineTouches(np.cumsum(counts) - counts, counts, names, np.ones(len(touched), np.uint8))
     untouched = np.array([len(ALL_NAMES) - 2, len(ALL_NAMES) - 1])
-    return path_lines(PaidLines(*map(np.array, columns)), touches, ALL_NAMES, NODE_OF, untouched)
+    return path_lines(
+        PaidLines(*map(np.array, columns)),
+        touches,
+        lambda numbers: ALL_NAMES.take(pa.array(numbers)),
+        NODE_OF,
+        untouched,
+    )
 
 
 def started() -> PathCredit:
@@ -110,7 +116,8 @@ class Run:
                 self.cells[row["group"], row["id"], row["minute"], "micro"] += row[family][1]
 
     def step(self, events: list[Event], changes: list[tuple[int, Line, int]], watermark_ms: int) -> None:
-        self.take(self.credit.absorb(self.book.absorb(*batches(events)), line_batch(changes)))
+        self.credit.absorb_counts(self.book.absorb(*batches(events)))
+        self.take(self.credit.absorb(line_batch(changes)))
         self.book.settle(watermark_ms - LATENESS)
         self.take(self.credit.advance(watermark_ms))
         if self.order.random() < 0.3:
@@ -217,8 +224,7 @@ def test_a_share_is_split_by_largest_remainder_and_the_earlier_touch_takes_ties(
     credit = started()
     touched = [Event(T0, "u", CHANNELS["campaign"][0]), Event(T0 + 1, "u", CHANNELS["coupon"][1])]
     line = Line(Event(T0 + 2, "u"), touched, 101, 0)
-    no_changes = PathCounts("UTC").absorb(*batches([]))
-    channels, further = credit.absorb(no_changes, line_batch([(1, line, 101)]))
+    channels, further = credit.absorb(line_batch([(1, line, 101)]))
     assert {row["id"] for row in further.to_pylist()} <= set(CREATORS)
     rows = channels.to_pylist()
     assert {(row["group"], row["id"]): row["a"] for row in rows} == {
@@ -233,10 +239,10 @@ def test_amounts_near_the_largest_lose_nothing(model):
     credit = started()
     events = [Event(T0 + n, f"u{n // 3}", CHANNELS[NODE_NAMES[n % 3]][0]) for n in range(9)]
     paid = [Event(T0 + 20, user) for user in ("u0", "u1", "u2")]
-    changes = PathCounts("UTC").absorb(*batches([*events, *paid]))
+    credit.absorb_counts(PathCounts("UTC").absorb(*batches([*events, *paid])))
     line = Line(paid[0], events[:3], 10**15, 0)
     cells: Counter[str] = Counter()
-    for partials in (credit.absorb(changes, line_batch([(1, line, line.net)])), credit.solve()):
+    for partials in (credit.absorb(line_batch([(1, line, line.net)])), credit.solve()):
         for row in partials[0].to_pylist():
             if row["group"] == NUMBERS[0][["markov", "shapley"].index(model)]:
                 cells[row["id"]] += row["a"][0]
@@ -249,8 +255,7 @@ def test_further_channels_get_what_the_touches_that_have_them_give():
     channels = [CHANNELS["campaign"][0], CHANNELS["coupon"][0], CHANNELS["ad_plan"][0]]
     touched = [Event(T0 + at, "u", channel) for at, channel in enumerate(channels)]
     lines = [Line(Event(T0 + 9, "u"), touched, 100, 0), Line(Event(T0 + 9, "v"), [], 7, 0)]
-    nothing = PathCounts(ZONE).absorb(*batches([]))
-    _, further = credit.absorb(nothing, line_batch([(1, line, line.net) for line in lines]))
+    _, further = credit.absorb(line_batch([(1, line, line.net) for line in lines]))
     expected: Counter[str] = Counter({"creator\x1fnone": 7})
     for channel, share in zip(channels, (34, 33, 33), strict=True):
         if creator_of(channel) >= 0:
@@ -265,5 +270,8 @@ def test_lines_travel_between_workers():
     )
     changes = PathCounts(ZONE).absorb(*batches(touched))
     piece = PieceCoder().decode(PieceCoder().encode(Piece(Progress(0, 1, 1, 0), (changes, batch))))
-    sent, come = started().absorb(changes, batch), started().absorb(*piece.batches)
+    sent, come = started(), started()
+    sent.absorb_counts(changes)
+    come.absorb_counts(piece.batches[0])
+    sent, come = sent.absorb(batch), come.absorb(piece.batches[1])
     assert [part.to_pylist() for part in come] == [part.to_pylist() for part in sent]

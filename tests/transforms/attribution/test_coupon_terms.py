@@ -1,4 +1,4 @@
-"""What is known of coupons, and who was exposed to them, against events written by hand."""
+"""What is told of coupons, and who was exposed to them, against events written by hand."""
 
 import pickle
 import random
@@ -7,9 +7,9 @@ from itertools import permutations
 import pyarrow as pa
 
 from schemas.events import EVENT_SCHEMA
-from transforms.attribution.coupon_exposures import coupon_events_of, exposures_of
-from transforms.attribution.coupon_facts import CouponFacts
-from transforms.attribution.exposures import OPEN_MS
+from transforms.attribution.arm_exposures import arm_exposures
+from transforms.attribution.coupon_events import coupon_events
+from transforms.attribution.coupon_terms import NEVER_MS, CouponTerms, statements
 from transforms.event_view import EventView
 from transforms.state.hashing import hash_strings
 
@@ -24,22 +24,25 @@ def view_of(rows: list[dict[str, object]]) -> EventView:
     return EventView(pa.RecordBatch.from_pylist(rows, schema=EVENT_SCHEMA))
 
 
-def test_the_earliest_event_that_has_a_fact_tells_it_in_any_order():
+def told_by(*rows: dict[str, object]) -> CouponTerms:
+    terms = CouponTerms()
+    for row in rows:
+        for statement in statements(coupon_events(view_of([row]))):
+            terms.hear(*statement)
+        terms = CouponTerms.loaded(pickle.loads(pickle.dumps(terms.state())))
+    return terms
+
+
+def test_the_earliest_event_that_has_a_term_tells_it_in_any_order():
     rows = [
         coupon("b", 10, coupon_status="granted", valid_to=900, holdout_share=0.1),
         coupon("a", 10, coupon_status="granted", valid_to=800),
         coupon("z", 5, coupon_status="activated", cost_minor=700),
-        coupon("c", 50, coupon_status="exhausted", valid_to=60, holdout_share=0.5, cost_minor=1),
+        coupon("c", 950, coupon_status="exhausted", valid_to=960, holdout_share=0.5, cost_minor=1),
     ]
     for order in permutations(rows):
-        facts = CouponFacts()
-        for row in order:
-            facts.absorb(coupon_events_of(view_of([row])))
-            again = CouponFacts()
-            again.load(pickle.loads(pickle.dumps(facts.state())))
-            facts = again
-        known = facts.get(HASH)
-        assert (known.coupon_id, known.valid_to_ms) == ("c1", 800)
+        known = told_by(*order)
+        assert known.ends_ms == 800
         assert [known.told(name) for name in ("holdout_share", "cost_minor", "impressions")] == [
             0.1,
             700,
@@ -47,16 +50,20 @@ def test_the_earliest_event_that_has_a_fact_tells_it_in_any_order():
         ]
 
 
-def test_coupons_that_are_touched_are_told_with_their_ends_and_dropped_after_them():
-    facts = CouponFacts()
-    hashes, ends = facts.absorb(coupon_events_of(view_of([coupon("a", 1), {"event_type": "click"}])))
-    assert (hashes.tolist(), ends.tolist()) == ([HASH], [OPEN_MS])
-    assert facts.forget(10**15) == []
-    hashes, ends = facts.absorb(coupon_events_of(view_of([coupon("b", 2, valid_to=70)])))
-    assert (hashes.tolist(), ends.tolist()) == ([HASH], [70])
-    assert facts.forget(70) == []
-    assert facts.forget(71) == [HASH]
-    assert len(facts) == 0
+def test_a_life_ends_with_what_comes_first():
+    granted = coupon("a", 10, coupon_status="granted", valid_to=800)
+    assert told_by(coupon("a", 10, coupon_status="granted")).ends_ms == NEVER_MS
+    for status in ("exhausted", "expired", "revoked"):
+        for order in permutations(
+            [granted, coupon("b", 60, coupon_status=status), coupon("c", 90, coupon_status=status)]
+        ):
+            assert told_by(*order).ends_ms == 60
+        assert told_by(granted, coupon("b", 801, coupon_status=status)).ends_ms == 800
+    assert told_by(granted, coupon("b", 60, coupon_status="activated")).ends_ms == 800
+
+
+def test_nobody_could_know_an_end_before_it_was_told():
+    assert told_by(coupon("a", 70, coupon_status="granted", valid_to=30)).ends_ms == 70
 
 
 def test_exposures_are_views_clicks_and_ghosts_of_known_users_that_name_a_coupon():
@@ -67,7 +74,8 @@ def test_exposures_are_views_clicks_and_ghosts_of_known_users_that_name_a_coupon
         {**shown, "event_type": "order", "order_status": "paid"}, coupon("a", 3, user_id="u"),
     ]  # fmt: skip
     random.Random(1).shuffle(rows)
-    told = exposures_of(view_of(rows))
+    told = arm_exposures(view_of(rows))
     assert sorted(told["exposed"].to_pylist()) == [0, 1, 1, 1]
     assert set(told["coupon"].to_pylist()) == {HASH}
     assert set(told["event_time_ms"].to_pylist()) == {3}
+    assert arm_exposures(view_of(rows), none=True).num_rows == 0
