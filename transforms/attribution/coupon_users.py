@@ -36,7 +36,7 @@ class CouponUsers:
         users, coupons = (views.numbers(exposures[name], np.uint64) for name in ("user", "coupon"))
         times, exposed = views.numbers(exposures["event_time_ms"], np.int64), exposures["exposed"].to_numpy()
         heard.append(self._exposures.absorb_exposures(users, coupons, times, exposed))
-        return pa.Table.from_batches(heard).combine_chunks().to_batches()[0] if len(heard) > 1 else heard[0]
+        return pa.concat_batches(heard)
 
     def _ends(self, coupon_events: pa.RecordBatch) -> tuple[Array, Array]:
         """Return the coupons that events name, and until when they live as is known by now."""

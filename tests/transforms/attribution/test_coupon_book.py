@@ -18,6 +18,7 @@ from transforms.event_view import EventView
 T0 = 1_767_225_600_000
 HOUR = 3_600_000
 TERMS = ("cost_minor", "impressions", "valid_from", "valid_to", "creator_id", "task_id", "holdout_share")
+ENDED = ("exhausted", "expired", "revoked")
 Row = dict[str, Any]
 
 
@@ -35,7 +36,8 @@ def plain(rows: list[Row], latest_ms: int) -> dict[str, tuple[Any, ...]]:
         told = [row for row in own if row["event_type"] == "coupon"]
         terms = {name: next((row[name] for row in told if row.get(name) is not None), None) for name in TERMS}
         said = next((row["event_time"] for row in told if row.get("valid_to") is not None), None)
-        ends = None if said is None else max(said, terms["valid_to"])
+        over = [row["event_time"] for row in told if row["coupon_status"] in ENDED]
+        ends = min([*over, *([] if said is None else [max(said, terms["valid_to"])])], default=None)
         exposed = [row["event_time"] for row in own if row["event_type"] == "view" and not row.get("holdout")]
         if not told and not exposed:
             continue
@@ -44,7 +46,7 @@ def plain(rows: list[Row], latest_ms: int) -> dict[str, tuple[Any, ...]]:
             if (bought is None or spent < bought) and (ends is None or moment <= ends):
                 spent += 1
         status = told[-1]["coupon_status"] if told else "unknown"
-        if status not in ("exhausted", "expired", "revoked"):
+        if status not in ENDED:
             if bought and spent == bought:
                 status = "exhausted"
             elif ends is not None and latest_ms > ends:

@@ -228,7 +228,7 @@ def test_a_share_is_split_by_largest_remainder_and_the_earlier_touch_takes_ties(
     assert {row["id"] for row in further.to_pylist()} <= set(CREATORS)
     rows = channels.to_pylist()
     assert {(row["group"], row["id"]): row["a"] for row in rows} == {
-        (number, channel): [minor, 500_000]
+        (number, channel): [minor, 500_000, minor]
         for number in (6, 7)
         for channel, minor in (("campaign\x1fg1", 51), ("coupon\x1fc2", 50))
     }
