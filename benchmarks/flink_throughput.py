@@ -173,6 +173,7 @@ def main() -> None:
             runs[name] = {"events": count, "events_per_s": round(count * seen["share"] / seen["seconds"])} | {
                 part: round(seen[part], 2) for part in ("seconds", "wall_s", "peak_mb")
             }
+            print(f"{name}: {runs[name]}", file=sys.stderr)
     shutil.rmtree(cache / "flink", ignore_errors=True)
     if len(runs) > 1:
         rates = [runs[name]["events_per_s"] for name in RUNS]

@@ -100,7 +100,9 @@ def book_figures(store: duckdb.DuckDBPyConnection, timezone: str = "Asia/Shangha
 def wrong_figures(store: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
     """Return rows of `metrics` that are not in `truth`, and the other way round, each marked with its side."""
     names = ", ".join(("scope", "id", '"window"', "start_ms", *COUNTS, "net_gmv_minor"))
-    ours = f"SELECT {names} FROM (SELECT *, epoch_ms(window_start) AS start_ms FROM metrics WHERE scope IN {(*SCOPES,)})"
+    # Of a minute in which users were online and nothing counted there may be a row of zeros.
+    counted = f"scope IN {(*SCOPES,)} AND ({' OR '.join(f'{name} <> 0' for name in COUNTS)})"
+    ours = f"SELECT {names} FROM (SELECT *, epoch_ms(window_start) AS start_ms FROM metrics WHERE {counted})"
     truth = f"SELECT {names} FROM truth"
     sides = (
         f"SELECT 'ours', * FROM ({ours} EXCEPT ALL {truth})",
