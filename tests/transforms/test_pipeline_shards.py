@@ -119,7 +119,9 @@ class Chain:
         self.dedup = DedupShard(0, BOUNDS.dedup_horizon_ms, Routes(1, True, DIMENSIONS), self._count)
         self.orders = OrderShard(0, 1, 30 * DAY, HOUR, published, "is", pace)
         self.credits = AttributionShard(0, 1, ATTRIBUTION_WINDOWS, 30 * DAY, HOUR, published, "is", pace)
-        self.cells = CellShard("Asia/Shanghai", HOUR, 30 * DAY, published, "is", pace, pace)
+        self.cells = CellShard(
+            "Asia/Shanghai", HOUR, 30 * DAY, published, "is", pace, pace, windows=ATTRIBUTION_WINDOWS
+        )
         self.learner = LearnerShard(published, "is", pace)
 
     def _count(self, name: str, more: int) -> None:

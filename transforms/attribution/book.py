@@ -19,6 +19,7 @@ from transforms.attribution.held_touches import HeldTouches
 from transforms.attribution.line_paths import LinePaths, Spent, Watch
 from transforms.attribution.origins import UNTOUCHED, Origins
 from transforms.attribution.pins import Pins
+from transforms.attribution.sealed_touches import Found
 from transforms.metrics.partials import FURTHER_CREDIT, partials_batch
 from transforms.pacing import Sweep
 from transforms.state.columns import Columns
@@ -68,6 +69,7 @@ class CreditBook:
         rules = [ATTRIBUTION_RULES[name] for name in windows]
         self._numbers = [rule.number for rule in rules]
         self._rules = np.array([numbers_of(rule) for rule in rules], np.int64)
+        self._only_in_room = all(rule.in_room for rule in rules)
         self._groups = np.array(
             [credit_group(rule.number, model) for rule in rules for model in range(_MODELS)], np.int64
         )
@@ -208,11 +210,12 @@ class CreditBook:
         line = self._line
         places, pay_time = line["place"][rows], line["pay_time"][rows]
         found = self._held.eligible(line["user"][rows], pay_time, places, line["merchant"][rows])
+        if self._only_in_room:
+            found = _kept(found, _together(found, places))
         counts = np.bincount(found.line, minlength=len(rows))
         line["pin_start"][rows] = len(self._pins) + np.cumsum(counts) - counts
         line["pin_count"][rows] = counts
-        together = (found.place == places[found.line]) & (found.place != 0)
-        flags = found.click * CLICKED + together * SAME_SESSION + self._origins.paid[found.origin] * PAID
+        flags = found.click * CLICKED + _together(found, places) * SAME_SESSION + self._origins.paid[found.origin] * PAID
         self._pins.add(found, pay_time[found.line] - found.time, flags)
 
     def _partials(self, booked: Array) -> list[pa.RecordBatch]:
@@ -305,6 +308,15 @@ class CreditBook:
         for name, part in self._parts().items():
             part.load(state[name])
         self.unpublish()
+
+
+def _together(found: Found, places: Array) -> npt.NDArray[np.bool_]:
+    """Say which touches were in the room and broadcast of their line, given each line's."""
+    return (found.place == places[found.line]) & (found.place != 0)
+
+
+def _kept(found: Found, kept: npt.NDArray[np.bool_]) -> Found:
+    return Found._make([*(column[kept] for column in found[:-1]), found.ids.filter(pa.array(kept))])
 
 
 def _ranges(starts: Array, counts: Array) -> npt.NDArray[np.int64]:
