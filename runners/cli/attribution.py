@@ -6,6 +6,7 @@ import typer
 
 from runners.cli import options
 from runners.cli.configured import configured
+from runners.cli.lifts import lift_rows, print_lifts
 from runners.cli.looking import reading
 from runners.cli.order_credits import order_document, print_order
 from runners.cli.output import print_json, print_table
@@ -74,6 +75,7 @@ def attribution(
                 "by": by,
                 "window": window,
                 "rows": rows,
+                "caused": lift_rows(reader, rows) if window == "total" and by in (None, "coupon") else [],
             }
     document["currency"] = job.currency
     if as_json:
@@ -82,6 +84,7 @@ def attribution(
         print_order(document)
     else:
         print_channels(document)
+        print_lifts(document["caused"])
 
 
 def chosen_windows(published: tuple[str, ...], wanted: str | None) -> tuple[str, ...]:

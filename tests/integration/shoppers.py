@@ -39,8 +39,10 @@ def _coupons() -> Iterator[Row]:
 def _way(draw: random.Random, user: str) -> Iterator[Row]:
     moment = T0 + draw.randrange(3 * DAY_MS)
     for _ in range(draw.randrange(1, 7)):
-        here = {"user_id": user, "room_id": f"r{draw.randrange(2)}", "session_id": "s", "creator_id": f"cr{draw.randrange(3)}",
-                "item_id": f"i{draw.randrange(3)}", "event_time": moment}  # fmt: skip
+        here = {
+            "user_id": user, "room_id": f"r{draw.randrange(2)}", "session_id": "s",
+            "creator_id": f"cr{draw.randrange(3)}", "item_id": f"i{draw.randrange(3)}", "event_time": moment,
+        }  # fmt: skip
         yield here | _touch(draw)
         moment += draw.choice([0, 1, 60_000, draw.randrange(12 * HOUR_MS)])
     if draw.random() < 0.6:

@@ -41,6 +41,7 @@ def crowd(home: Path, seed: int) -> duckdb.DuckDBPyConnection:
     assert report.accepted == store.execute("SELECT count(*) FROM events").fetchall()[0][0]
     return store
 
+
 RANKED = (
     *COUNTS, "net_gmv_minor", "new_customer_gmv_minor", "new_customer_orders", "repurchase_gmv_minor", "repurchase_orders",
     "new_product_gmv_minor", "premium_gmv_minor",

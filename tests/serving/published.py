@@ -15,6 +15,7 @@ from schemas.keys import (
     dead_letter_key,
     funnel_field,
     funnel_key,
+    incrementality_key,
     job_key,
     metric_key,
     pack,
@@ -24,7 +25,7 @@ from schemas.keys import (
     touch_key,
     window_index_key,
 )
-from schemas.records import CouponRecord, CreditRecord, DeadLetterRecord, encode
+from schemas.records import CouponRecord, CreditRecord, DeadLetterRecord, IncrementalityRecord, encode
 
 VERSION = Version(1, 1_700_000_000_000, 42)
 
@@ -70,6 +71,10 @@ class Writer:
 
     def coupon(self, coupon_id: str, record: CouponRecord) -> None:
         key = coupon_key(self.namespace, bucket(coupon_id))
+        self._put(key, coupon_id, pack_version(VERSION) + encode(record))
+
+    def lift(self, coupon_id: str, record: IncrementalityRecord) -> None:
+        key = incrementality_key(self.namespace, bucket(coupon_id))
         self._put(key, coupon_id, pack_version(VERSION) + encode(record))
 
     def unsettled(

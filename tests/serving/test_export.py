@@ -22,7 +22,7 @@ from schemas.attribution import CLICKED, PAID, SAME_SESSION
 from schemas.errors import StoreError, UsageError
 from schemas.metrics import EVENT_TIME_COUNTS, METRICS, MODELS, SCOPES, UNIQUES
 from schemas.outputs import EXPORTS
-from schemas.records import CouponRecord, CreditRecord, DeadLetterRecord
+from schemas.records import CouponRecord, CreditRecord, DeadLetterRecord, IncrementalityRecord
 from serving.export import export
 
 HOUR = 3_600_000
@@ -98,6 +98,10 @@ def everything(writer: Writer, order: random.Random) -> None:
         ),
         lambda: writer.coupon(
             "d", CouponRecord("unknown", None, 3, 0, None, None, None, None, None, None, None, None)
+        ),
+        lambda: writer.lift("c", IncrementalityRecord(0.1, 9, 1, 2.5, None, None, 22, 4, 5.5, 30, 0.25)),
+        lambda: writer.lift(
+            "d", IncrementalityRecord(0.5, 0, 1, None, None, None, None, None, None, 0, None)
         ),
         lambda: writer.unsettled("orphan_refund", "o1", "i1", 50, 1000),
         lambda: writer.unsettled("over_refund", "o1", "i1", 60, 1000),
@@ -273,6 +277,15 @@ def test_reconciliation_leaves_out_what_was_settled(writer: Writer, tmp_path: Pa
         ("orphan_refund", "o1", "i1", 50, moment(1000)),
         ("over_refund", "o2", "i1", 60, moment(2000)),
     ]
+
+
+def test_incrementality_says_what_each_coupon_caused(writer: Writer, tmp_path: Path) -> None:
+    writer.lift("c", IncrementalityRecord(0.1, 900, 100, 2.5, -1.25, 6.25, 2250, 4000, 0.5625, 3000, 0.25))
+    export(writer.client, "is", tmp_path / "out")
+    (row,) = rows(tmp_path / "out", "incrementality")
+    assert tuple(row.values())[:-1] == (
+        "c", 0.1, 900, 100, 2.5, -1.25, 6.25, 2250, 4000, 0.5625, 3000, 0.25,
+    )  # fmt: skip
 
 
 def test_dead_letters_keep_their_bytes(writer: Writer, tmp_path: Path) -> None:

@@ -215,7 +215,11 @@ class CreditBook:
         counts = np.bincount(found.line, minlength=len(rows))
         line["pin_start"][rows] = len(self._pins) + np.cumsum(counts) - counts
         line["pin_count"][rows] = counts
-        flags = found.click * CLICKED + _together(found, places) * SAME_SESSION + self._origins.paid[found.origin] * PAID
+        flags = (
+            found.click * CLICKED
+            + _together(found, places) * SAME_SESSION
+            + self._origins.paid[found.origin] * PAID
+        )
         self._pins.add(found, pay_time[found.line] - found.time, flags)
 
     def _partials(self, booked: Array) -> list[pa.RecordBatch]:

@@ -15,12 +15,13 @@ Cost, with 12 channels: 3 ms at order 1, 30 ms at order 2 and 0.2 s at order 3 w
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csc_array, identity
-from scipy.sparse.linalg import splu
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 NULL: Final = 0
 """The target of a path's last step where it did not convert."""
@@ -55,7 +56,7 @@ class RemovalEffects(NamedTuple):
 class _Chain(NamedTuple):
     """Transient states (0 is the start, others by their context), steps among them, and what is gained at the end."""
 
-    steps: csc_array
+    steps: "Floats | csc_array"
     newest: npt.NDArray[np.int64]
     gain: Floats
     worth: Floats
@@ -110,12 +111,15 @@ def _gained(chain: _Chain, stays: npt.NDArray[np.bool_]) -> Floats:
     return np.array([visits @ chain.gain[rows], visits @ chain.worth[rows]])
 
 
-def _visits(steps: csc_array) -> Floats:
+def _visits(steps: "Floats | csc_array") -> Floats:
     """Return how often a path is expected in each state: the first row of (I - steps)⁻¹."""
     start = np.zeros(steps.shape[0])
     start[0] = 1.0
-    if len(start) <= _DENSE_STATES:
-        return np.asarray(np.linalg.solve(np.eye(len(start)) - steps.toarray().T, start))
+    if isinstance(steps, np.ndarray):
+        return np.asarray(np.linalg.solve(np.eye(len(start)) - steps.T, start))
+    from scipy.sparse import identity
+    from scipy.sparse.linalg import splu
+
     system = (identity(len(start), format="csc") - steps.T).tocsc()
     return np.asarray(splu(system, permc_spec="COLAMD").solve(start))
 
@@ -131,15 +135,24 @@ def _chain_of(transitions: Transitions) -> _Chain | None:
     leaving = np.bincount(source, count).astype(np.float64)
     inner = np.flatnonzero(target > NULL)
     entered = np.concatenate([context[inner, 1:], target[inner, None]], axis=1)
+    made = count[inner] / leaving[source[inner]]
     return _Chain(
-        csc_array(
-            (count[inner] / leaving[source[inner]], (source[inner], _rows_among(states, entered))),
-            shape=(len(states), len(states)),
-        ),
+        _matrix(made, source[inner], _rows_among(states, entered), len(states)),
         states[:, -1],
         _ends(source, target, count, leaving),
         _ends(source, target, value, leaving),
     )
+
+
+def _matrix(values: Any, rows: Any, columns: Any, size: int) -> "Floats | csc_array":
+    """Return a square matrix with these entries, dense where it is small: scipy takes long to load."""
+    if size <= _DENSE_STATES:
+        dense = np.zeros((size, size))
+        dense[rows, columns] = values
+        return dense
+    from scipy.sparse import csc_array
+
+    return csc_array((values, (rows, columns)), shape=(size, size))
 
 
 def _ends(
