@@ -14,6 +14,7 @@ KEYS: Final = {
     "attribution_further": ("model", "attribution_window", "channel", "id", "window", "window_start"),
     "credits": ("order_id", "item_id", "model", "attribution_window", "channel", "id", "touch_event_id"),
     "coupons": ("coupon_id",),
+    "incrementality": ("coupon_id",),
     "leaderboards": ("scope", "metric", "window", "window_start", "rank"),
     "reconciliation": ("kind", "order_id", "item_id"),
     "deadletters": ("reason", "raw"),
