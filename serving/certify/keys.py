@@ -14,6 +14,7 @@ KEYS: Final = {
     "attribution_further": ("model", "attribution_window", "channel", "id", "window", "window_start"),
     "credits": ("order_id", "item_id", "model", "attribution_window", "channel", "id", "touch_event_id"),
     "coupons": ("coupon_id",),
+    "incrementality": ("coupon_id",),
     "leaderboards": ("scope", "metric", "window", "window_start", "rank"),
     "funnel_stages": ("category", "stage"),
     "funnel_moves": ("category", "day", "from_stage", "to_stage"),
