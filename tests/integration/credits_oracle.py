@@ -123,15 +123,15 @@ def book_credits(
 
 
 def wrong_credits(store: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
-    """Return line credits that only one side has."""
+    """Return line credits of the models of touches that only one side has."""
     names = "order_id, item_id, model, attribution_window, channel, id"
-    ours = f"SELECT {names}, touch_event_id, coalesce(direct, false), credit_minor FROM credits"
+    ours = f"SELECT {names}, touch_event_id, coalesce(direct, false), credit_minor FROM credits WHERE model IN {MODELS}"
     truth = f"SELECT {names}, event_id, direct, credit FROM true_credits WHERE credit <> 0"
     return _differences(store, ours, truth)
 
 
 def wrong_channels(store: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
-    """Return credit of channels, direct credit, and touches, in any window, that only one side has."""
+    """Return credit of channels, direct credit, and touches, in any window, that only one side has, by those models."""
     credit = """
         SELECT model, attribution_window, channel, id, pay_ms AS at_ms, credit, 0 AS touches,
                CASE WHEN direct THEN credit ELSE 0 END AS together FROM true_credits
@@ -149,6 +149,7 @@ def wrong_channels(store: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]
     )
     ours = f"""
         SELECT {key}, "window", epoch_ms(window_start), credit_minor, touches, direct_credit_minor FROM attribution
+        WHERE model IN {MODELS}
     """
     # Whole orders may be credited where the money is 0, so rows without either figure are left out on both sides.
     filled = """

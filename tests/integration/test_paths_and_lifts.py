@@ -135,7 +135,7 @@ def test_refunds_in_any_order_leave_nothing(tmp_path: Path) -> None:
     rows.sort(key=lambda row: row["event_time"] + draw.randrange(3_600_000))
     replayed(tmp_path / "home", written(rows, tmp_path / "events.jsonl"), settings=LATE)
     with open_redis(None, tmp_path / "home") as held:
-        keys = [key for kind in "af" for key in held.client.scan_iter(f"is:{{{kind}:*")]
+        keys = [key for kind in "an" for key in held.client.scan_iter(f"is:{{{kind}:*")]
         assert {key.split(b":")[2] for key in keys} >= {model.encode() for model in PATH_MODELS}
         cells = [unpack(value)[1] for key in keys for value in held.client.hgetall(key).values()]
         assert not any(any(cell) for cell in cells)
