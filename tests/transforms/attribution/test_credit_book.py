@@ -439,7 +439,7 @@ def test_the_paths_of_what_is_given_and_taken_back_come_to_what_lines_finally_ar
     ledger, held = _ledger(windows), Counter[tuple[str, int, int, int, tuple[tuple[str, bool], ...]]]()
 
     def watch(paths: LinePaths) -> None:
-        at, names = 0, ledger.book.names(paths.names[:, 0]).to_pylist()
+        at, names = 0, ledger.book.origins.names(paths.names[:, 0]).to_pylist()
         amounts = zip(paths.pay_time_ms, paths.net_minor, paths.micro_orders, paths.counts, strict=True)
         for *line, count in amounts:
             path = tuple(zip(names[at : at + count], paths.together[at : at + count].tolist(), strict=True))
