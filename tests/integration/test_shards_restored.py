@@ -70,7 +70,7 @@ def made(store: Held) -> dict[str, Callable[[], Shard]]:
             0, 1, WINDOWS, 30 * DAY_MS, late_ms, opened, "is", pace, ("creator",), "Asia/Shanghai"
         ),
         "figures": lambda: CellShard(
-            "Asia/Shanghai", late_ms, 30 * DAY_MS, opened, "is", pace, windows=WINDOWS, kinds=2
+            "Asia/Shanghai", late_ms, 30 * DAY_MS, opened, "is", pace, pace, windows=WINDOWS, kinds=2
         ),
     }
 
