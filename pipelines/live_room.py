@@ -51,7 +51,9 @@ def _dead_letters(name: str, options: LiveRoomOptions) -> KeepDeadLetters:
 
 
 def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
-    routes = Routes(options.shards, options.recommender, options.dimensions)
+    routes = Routes(
+        options.shards, options.recommender, options.dimensions, bool(options.attribution_windows)
+    )
     tally = None if options.job else _tally(f"Dedup-{key}", options)
     return DedupShard(key, options.bounds.dedup_horizon_ms, routes, counter(options.job), tally)
 
@@ -69,8 +71,9 @@ def _orders(options: LiveRoomOptions, key: int) -> OrderShard:
 
 def _attribute(options: LiveRoomOptions, key: int) -> AttributionShard:
     return AttributionShard(
-        key, options.shards, options.window, options.order_horizon_ms, options.bounds.allowed_lateness_ms,
-        options.open_publisher, options.namespace, _pace(options.publish_credits_every_s),
+        key, options.shards, options.attribution_windows, options.order_horizon_ms,
+        options.bounds.allowed_lateness_ms, options.open_publisher, options.namespace,
+        _pace(options.publish_credits_every_s), options.dimensions.further_channels, options.timezone,
     )  # fmt: skip
 
 
@@ -78,7 +81,8 @@ def _figures(options: LiveRoomOptions, key: int) -> CellShard:  # noqa: ARG001
     return CellShard(
         options.timezone, options.bounds.allowed_lateness_ms, options.order_horizon_ms,
         options.open_publisher, options.namespace, _pace(options.publish_every_s),
-        _pace(options.publish_boards_every_s, BOARD_SPACING),
+        _pace(options.publish_boards_every_s, BOARD_SPACING), options.dimensions.rows().plan_costs,
+        options.attribution_windows, 1 + len(options.dimensions.further_channels), _pace(options.solve_every_s),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from transforms.attribution.book import AttributionWindow
+from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW
 from transforms.intake import TimeBounds
 from transforms.io.dimensions import Dimensions
 from transforms.publish import PublisherFactory
@@ -19,13 +19,15 @@ class LiveRoomOptions:
     timezone: str = "Asia/Shanghai"
     bounds: TimeBounds = field(default_factory=TimeBounds)
     order_horizon_ms: int = 30 * DAY_MS
-    window: AttributionWindow = field(default_factory=AttributionWindow)
     dimensions: Dimensions = field(default_factory=Dimensions)
+    attribution_windows: tuple[str, ...] = (DEFAULT_ATTRIBUTION_WINDOW,)
+    """None: nothing is credited."""
     shards: int = 1
     recommender: bool = True
     publish_every_s: float = 1.0
     publish_boards_every_s: float = 2.0
     publish_credits_every_s: float = 1.0
     publish_model_every_s: float = 5.0
+    solve_every_s: float = 60.0
     job: str | None = None
     """Names the local checkpoints that keep state; None: Beam state does."""

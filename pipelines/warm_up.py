@@ -10,7 +10,7 @@ from itertools import count
 
 from schemas.codecs.jsonl import decode_jsonl
 from schemas.gate import compile_gate
-from transforms.attribution.book import AttributionWindow
+from schemas.metrics import ATTRIBUTION_WINDOWS
 from transforms.attribution.shard import AttributionShard
 from transforms.boards import Board
 from transforms.dedup import DedupShard, Routes
@@ -76,6 +76,7 @@ def _events(guest: int) -> Iterator[Mapping[str, object]]:
     for status in ("placed", "paid", "refunded", "cancelled"):
         yield common | {"event_type": "order", "order_status": status, **order}
     yield {"event_type": "follow", "user_id": "v"}
+    yield {"event_type": "coupon", "coupon_id": "k", "coupon_status": "granted", "holdout_share": 0.1}
     yield common | {"event_type": "click", "item_id": "i"}
     told = {"base_id": f"b{guest}", "campaign_id": "m", "live_status": "started"}
     yield {"event_type": "live", "room_id": "r", "session_id": "s", "creator_id": "c", **told}
@@ -116,8 +117,12 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
     shards: dict[str, Shard] = {
         "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender), lambda *_: None),
         "new": OrderShard(0, 1, long_ms, late_ms, Nowhere, "warm", pace),
-        "lines": AttributionShard(0, 1, AttributionWindow(), long_ms, late_ms, Nowhere, "warm", pace),
-        "figures": CellShard("UTC", late_ms, long_ms, Nowhere, "warm", pace, pace),
+        "lines": AttributionShard(
+            0, 1, ATTRIBUTION_WINDOWS, long_ms, late_ms, Nowhere, "warm", pace, ("creator",)
+        ),
+        "figures": CellShard(
+            "UTC", late_ms, long_ms, Nowhere, "warm", pace, pace, windows=ATTRIBUTION_WINDOWS, kinds=2
+        ),
     }
     if recommender:
         shards["learn"] = LearnerShard(Nowhere, "warm", pace)

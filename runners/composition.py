@@ -43,12 +43,14 @@ def cluster_options(
         bounds=time_bounds(settings),
         order_horizon_ms=settings.order_horizon_ms,
         dimensions=job_dimensions(request),
+        attribution_windows=attribution_windows(request, settings),
         shards=shards,
         recommender=request.recommender,
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,
         publish_boards_every_s=LIVE_BOARDS_S if soon else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if soon else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if soon else REPLAY_MODEL_S,
+        solve_every_s=settings.solve_every_ms / 1000,
         job=None,
     )
 
@@ -90,6 +92,11 @@ def time_bounds(settings: Settings) -> "TimeBounds":
     )
 
 
+def attribution_windows(request: JobRequest, settings: Settings) -> tuple[str, ...]:
+    """Return the windows to credit under; none where nothing is credited."""
+    return tuple(settings.attribution_window.split()) if request.attribution else ()
+
+
 def described(identity: str, request: JobRequest, settings: Settings, attempt: int) -> dict[str, Any]:
     """Return what a job's figures belong to, as Redis keeps it."""
     from transforms.io.simulation import is_synthetic
@@ -102,4 +109,5 @@ def described(identity: str, request: JobRequest, settings: Settings, attempt: i
         "epoch": str(attempt),
         "scopes": " ".join(job_dimensions(request).scopes),
         "synthetic": str(int(is_synthetic(request.sources))),
+        "attribution_windows": " ".join(attribution_windows(request, settings)),
     }

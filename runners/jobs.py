@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from runners.composition import job_dimensions
+from runners.composition import attribution_windows, job_dimensions
 from runners.embedded_redis import OpenRedis, open_redis
 from runners.job_files import Fingerprint, fingerprint, places_to_go_on
 from runners.job_report import JobReport, report_of
@@ -140,8 +140,8 @@ def job_id(request: JobRequest, settings: Settings) -> str:
     dims = dimension_folder(request.sources, request.dims)
     parts |= {
         "sources": sources, "from": request.from_ms, "to": request.to_ms,
-        "recommender": request.recommender, "dims": str(dims.resolve()) if dims else None,
-        "scopes": job_dimensions(request).scopes,
+        "recommender": request.recommender, "attribution": request.attribution,
+        "dims": str(dims.resolve()) if dims else None, "scopes": job_dimensions(request).scopes,
     }  # fmt: skip
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()
 
@@ -264,6 +264,7 @@ def _description(job: _Job) -> dict[str, str]:
         "sources": " ".join(job.request.sources), "epoch": str(job.checkpoints.epoch),
         "scopes": " ".join(job_dimensions(job.request).scopes),
         "synthetic": str(int(is_synthetic(job.request.sources))),
+        "attribution_windows": " ".join(attribution_windows(job.request, settings)),
     }  # fmt: skip
 
 
@@ -281,11 +282,13 @@ def _compose(job: _Job, pipeline: Any) -> None:
         bounds=_bounds(job.settings),
         order_horizon_ms=job.settings.order_horizon_ms,
         dimensions=job_dimensions(job.request),
+        attribution_windows=attribution_windows(job.request, job.settings),
         recommender=job.request.recommender,
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_boards_every_s=LIVE_BOARDS_S if live or job.request.speed else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if live or job.request.speed else REPLAY_MODEL_S,
+        solve_every_s=job.settings.solve_every_ms / 1000,
         job=job.id,
     )
     build_live_room(pipeline, _source_configs(job), options)

@@ -27,6 +27,7 @@ class JobRequest:
     follow: bool = False
     dims: Path | None = None
     recommender: bool = True
+    attribution: bool = True
     fresh: bool = False
     beam_options: tuple[str, ...] = ()
 

@@ -37,6 +37,8 @@ class Settings:
     order_horizon_ms: int = 30 * 86_400_000
     checkpoint_every_ms: int = 10_000
     attribution_window: str = "click_7d_view_1d"
+    """One or more names, a blank between two."""
+    solve_every_ms: int = 60_000
     batch_rows: int = 65_536
     source_parallelism: int = 2
     shards: int = 2
@@ -101,7 +103,7 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, _Gi
 
 def _from_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, _Given]]:
     for name, value in flags.items():
-        if value is not None:
+        if value is not None and value != []:
             yield name, _Given(value, f"--{name.replace('_', '-')}")
 
 
@@ -173,9 +175,14 @@ def _timezone(value: object) -> str:
 def _attribution_window(value: object) -> str:
     from schemas.metrics import ATTRIBUTION_WINDOWS
 
-    if value not in ATTRIBUTION_WINDOWS:
-        raise UsageError(f"one of {', '.join(ATTRIBUTION_WINDOWS)} is needed; it is {value!r}")
-    return str(value)
+    given = value if isinstance(value, list) else [value]
+    named = [name for each in given for name in re.split(r"[\s,]+", str(each).strip())]
+    unknown = [name for name in named if name not in (*ATTRIBUTION_WINDOWS, "all")]
+    if unknown or not named:
+        raise UsageError(
+            f"one or more of {', '.join(ATTRIBUTION_WINDOWS)}, or 'all', are needed; it is {value!r}"
+        )
+    return " ".join(name for name in ATTRIBUTION_WINDOWS if name in named or "all" in named)
 
 
 _FIELDS: Final = {field.name.removesuffix("_ms"): field.name for field in fields(Settings)}
@@ -189,6 +196,7 @@ _PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
     "dedup_horizon_ms": _duration,
     "order_horizon_ms": _duration,
     "checkpoint_every_ms": _pause,
+    "solve_every_ms": _pause,
     "attribution_window": _attribution_window,
     "batch_rows": _count,
     "source_parallelism": _count,

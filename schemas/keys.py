@@ -14,9 +14,15 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{m:o:SCOPE:WINDOW:START}` | hash | id → cell of `ORDER_TIME_COUNTS` |
 | `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS` |
 | `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS` |
+| `NS:{n:MODEL:AWINDOW:WINDOW:START}` | hash | further channel US id → cell of `ATTRIBUTION_COUNTS` |
+| `NS:{g:WINDOW:START}` | hash | further channel US id → cell of `TOUCH_COUNTS` |
 | `NS:{f:START}` | hash | category US from US to → cell of moves: users, and of all days (`-1`) twice their median time |
 | `NS:{b:LAYER:SCOPE:WINDOW:START}:METRIC` | zset | id scored by its value: the first hundred; layer `e` or `o` as above |
 | `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |
+| `NS:{k:BUCKET}` | hash | coupon_id → coupon record |
+| `NS:{l:BUCKET}` | hash | coupon_id → incrementality record, of coupons with a hold-out |
+| `NS:{h}` | hash | start of a day → what each node of channel paths weighs by its end |
+| `NS:{p:BUCKET}` | hash | ad_plan_id → [cost_minor] |
 | `NS:{c:BUCKET}` | hash | order_id US item_id → credit record |
 | `NS:{x:BUCKET}` | hash | kind US order_id US item_id → [amount_minor, event_time_ms]; amount 0: settled |
 | `NS:{o:SHARD}` | hash | number → order events as they came, as a compressed Arrow stream |
@@ -222,14 +228,16 @@ def is_board_key(key: str) -> bool:
     return key.partition(":{")[2].startswith("b:")
 
 
-def attribution_key(namespace: str, model: str, attribution_window: str, window: str, start_ms: int) -> str:
-    """Key of all channels' credit under one model in one window."""
-    return f"{namespace}:{{a:{model}:{attribution_window}:{window}:{start_ms}}}"
+def attribution_key(
+    namespace: str, model: str, attribution_window: str, window: str, start_ms: int, *, further: bool = False
+) -> str:
+    """Key of all channels' credit, or all further channels', under one model in one window."""
+    return f"{namespace}:{{{'n' if further else 'a'}:{model}:{attribution_window}:{window}:{start_ms}}}"
 
 
-def touch_key(namespace: str, window: str, start_ms: int) -> str:
-    """Key of all channels' touch counts in one window."""
-    return f"{namespace}:{{t:{window}:{start_ms}}}"
+def touch_key(namespace: str, window: str, start_ms: int, *, further: bool = False) -> str:
+    """Key of all channels' touch counts, or all further channels', in one window."""
+    return f"{namespace}:{{{'g' if further else 't'}:{window}:{start_ms}}}"
 
 
 def funnel_key(namespace: str, start_ms: int) -> str:
@@ -254,6 +262,26 @@ def window_index_key(namespace: str, window: str) -> str:
 def credit_key(namespace: str, number: int) -> str:
     """Key of one bucket of credit records; an order's is `bucket(order_id)`."""
     return f"{namespace}:{{c:{number}}}"
+
+
+def coupon_key(namespace: str, number: int) -> str:
+    """Key of one bucket of coupons; a coupon's is `bucket(coupon_id)`."""
+    return f"{namespace}:{{k:{number}}}"
+
+
+def incrementality_key(namespace: str, number: int) -> str:
+    """Key of one bucket of what coupons caused; a coupon's is `bucket(coupon_id)`."""
+    return f"{namespace}:{{l:{number}}}"
+
+
+def path_weights_key(namespace: str) -> str:
+    """Key of the weights of all days, by their starts in UTC milliseconds; a day without has those of the one before."""
+    return f"{namespace}:{{h}}"
+
+
+def plan_key(namespace: str, number: int) -> str:
+    """Key of one bucket of ad plans' costs; a plan's is `bucket(ad_plan_id)`."""
+    return f"{namespace}:{{p:{number}}}"
 
 
 def reconciliation_key(namespace: str, number: int) -> str:

@@ -46,8 +46,9 @@ EVENT_TIME_COUNTS: Final = (
 ORDER_TIME_COUNTS: Final = ("refunds_by_order_time_minor",)
 """Counts booked in the window in which the order was paid."""
 
-ATTRIBUTION_COUNTS: Final = ("credit_minor", "credited_micro_orders")
-"""Credit of one channel; orders in millionths, so that shares of an order add up exactly."""
+ATTRIBUTION_COUNTS: Final = ("credit_minor", "credited_micro_orders", "direct_credit_minor")
+"""Credit of one channel; orders in millionths, so that shares of an order add up exactly. Direct is the part of touches
+in the session of the order; the rest is indirect."""
 
 TOUCH_COUNTS: Final = ("touches",)
 
@@ -90,11 +91,29 @@ BOARD_WINDOWS: Final = ("hour", "day", "total")
 UNRANKED: Final = "platform"
 """The scope that has one id only, and no leaderboard."""
 
-MODELS: Final = ("last_touch", "linear")
-ATTRIBUTION_WINDOWS: Final = ("click_7d_view_1d",)
+TOUCH_MODELS: Final = (
+    "last_touch", "linear", "first_touch", "last_paid_touch", "time_decay", "position",
+)  # fmt: skip
+"""Attribution models whose shares follow from a line's own touches (`schemas.credit_shares`)."""
+PATH_MODELS: Final = ("markov", "shapley")
+"""Attribution models whose shares follow from the paths of all users (`schemas.path_shares`)."""
+MODELS: Final = (*TOUCH_MODELS, *PATH_MODELS)
+"""All attribution models. Stored credit knows each by its number: append, never reorder."""
+MODELS_A_WINDOW: Final = 16
+"""So many numbers each attribution window has for its models (`credit_group`)."""
+ATTRIBUTION_WINDOWS: Final = (
+    "click_7d_view_1d", "click_30m", "click_1d", "click_3d", "click_15d", "click_30d",
+)  # fmt: skip
+"""Attribution windows, likewise: append, never reorder. Their rules stand in `schemas.attribution`."""
+DEFAULT_ATTRIBUTION_WINDOW: Final = "click_7d_view_1d"
 CHANNELS: Final = ("coupon", "ad_plan", "campaign", "traffic_source")
+"""Kinds of channels; a touch is of the first that it has."""
+ORGANIC: Final = "traffic_source"
+"""The kind of channel that nobody paid for."""
+FURTHER_CHANNELS: Final = ("fact_channel", "creator", "mcn", "merchant")
+"""Who else a touch belongs to, each a scope too: each of these kinds shares out the same credit once more."""
 DIRECT: Final = "direct"
-"""The id, under channel `traffic_source`, of what no eligible touch earned."""
+"""The id, under channel `traffic_source` and each further kind, of what no eligible touch earned."""
 
 DEFINITIONS: Final = {
     "views": "view events, holdouts excluded",
@@ -147,9 +166,27 @@ def published_scopes(given: Collection[str]) -> tuple[str, ...]:
     return tuple(scope for scope in SCOPES if DIMENSION_OF_SCOPE.get(scope) in (None, *given))
 
 
+def published_further(given: Collection[str]) -> tuple[str, ...]:
+    """Return the kinds of further channels that credit is published by where these dimensions are given.
+
+    >>> published_further({"items"})
+    ('fact_channel', 'creator', 'merchant')
+    """
+    return tuple(kind for kind in FURTHER_CHANNELS if DIMENSION_OF_SCOPE.get(kind) in (None, *given))
+
+
 def has_online_users(scope: str, window: str) -> bool:
     """Say whether `online_users` are counted there."""
     return (scope, window) == ("session", "minute")
+
+
+def credit_group(window: int, model: int) -> int:
+    """Number a pair of an attribution window and a model, each given by its number; 0 to 127.
+
+    >>> credit_group(1, 2), divmod(18, MODELS_A_WINDOW)
+    (18, (1, 2))
+    """
+    return window * MODELS_A_WINDOW + model
 
 
 def derive(counts: Mapping[str, int]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """The Arrow schemas of the exported tables: what checks from outside read.
 
->>> EXPORTS["credits"].names
+>>> EXPORTS["credits"].names[:8]
 ['order_id', 'item_id', 'model', 'attribution_window', 'channel', 'id', 'touch_event_id', 'credit_minor']
 """
 
@@ -21,19 +21,36 @@ def _metric_field(name: str) -> pa.Field:
     return pa.field(name, kind, metadata={"description": DEFINITIONS[name]})
 
 
+_CREDITED = [
+    ("model", _TEXT), ("attribution_window", _TEXT), ("channel", _TEXT), ("id", _TEXT), *_WINDOW,
+    ("credit_minor", _COUNT), ("credited_orders", pa.float64()), ("touches", _COUNT), ("cost_minor", _COUNT),
+    ("roi", pa.float64()), ("direct_credit_minor", _COUNT), ("indirect_credit_minor", _COUNT),
+    ("cost_per_order_minor", pa.float64()), ("reached_users", _COUNT), ("new_customer_credit_minor", _COUNT),
+]  # fmt: skip
+
 EXPORTS: Final = {
     "metrics": pa.schema(
         [pa.field("scope", _TEXT), pa.field("id", _TEXT), *map(pa.field, *zip(*_WINDOW, strict=True)),
          *map(_metric_field, (*METRICS, *UNIQUES, *RATIOS))]
     ),
-    "attribution": pa.schema(
-        [("model", _TEXT), ("attribution_window", _TEXT), ("channel", _TEXT), ("id", _TEXT), *_WINDOW,
-         ("credit_minor", _COUNT), ("credited_orders", pa.float64()), ("touches", _COUNT),
-         ("cost_minor", _COUNT), ("roi", pa.float64())]
-    ),
+    "attribution": pa.schema(_CREDITED),
+    "attribution_further": pa.schema(_CREDITED),
     "credits": pa.schema(
         [("order_id", _TEXT), ("item_id", _TEXT), ("model", _TEXT), ("attribution_window", _TEXT),
-         ("channel", _TEXT), ("id", _TEXT), ("touch_event_id", _TEXT), ("credit_minor", _COUNT)]
+         ("channel", _TEXT), ("id", _TEXT), ("touch_event_id", _TEXT), ("credit_minor", _COUNT),
+         ("touch_type", _TEXT), ("touch_age_ms", _COUNT), ("direct", pa.bool_())]
+    ),
+    "coupons": pa.schema(
+        [("coupon_id", _TEXT), ("creator_id", _TEXT), ("task_id", _TEXT), ("status", _TEXT), ("bought", _COUNT),
+         ("spent", _COUNT), ("over_delivered", _COUNT), ("cost_minor", _COUNT), ("valid_from", TIMESTAMP),
+         ("valid_to", TIMESTAMP), ("granted_at", TIMESTAMP), ("activated_at", TIMESTAMP),
+         ("holdout_share", pa.float64())]
+    ),
+    "incrementality": pa.schema(
+        [("coupon_id", _TEXT), ("holdout_share", pa.float64()), ("exposed", _COUNT), ("held_out", _COUNT),
+         ("lift_minor_per_user", pa.float64()), ("ci_low", pa.float64()), ("ci_high", pa.float64()),
+         ("incremental_gmv_minor", _COUNT), ("cost_minor", _COUNT), ("incremental_roi", pa.float64()),
+         ("attributed_minor", _COUNT), ("would_have_come_share", pa.float64()), ("watermark", TIMESTAMP)]
     ),
     "leaderboards": pa.schema(
         [("scope", _TEXT), ("metric", _TEXT), *_WINDOW, ("rank", pa.int32()), ("id", _TEXT), ("value", _COUNT)]

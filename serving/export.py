@@ -17,12 +17,15 @@ from serving.access import Store
 from serving.folder import replaced_folder
 from serving.job import read_job
 from serving.tables.attribution import attribution_tables
+from serving.tables.coupons import coupons_table
+from serving.tables.credits import credits_table
 from serving.tables.deadletters import dead_letters_table
 from serving.tables.funnel import funnel_tables
+from serving.tables.incrementality import incrementality_table
 from serving.tables.layers import Span
 from serving.tables.leaderboards import scope_leaderboards
 from serving.tables.metrics import scope_metrics
-from serving.tables.orders import credits_table, reconciliation_table
+from serving.tables.orders import reconciliation_table
 from serving.windows import starts
 
 if TYPE_CHECKING:
@@ -94,9 +97,13 @@ def _tables(store: Store) -> Iterator[tuple[str, pa.Table]]:
     """Yield each table in parts, in the order in which their rows stand in the files."""
     spans = [Span(window, start) for window in WINDOWS for start in starts(store, window)]
     yield from _scope_tables(store, spans)
-    yield from _named("attribution", attribution_tables(store, spans))
+    windows = read_job(store).attribution_windows
+    for name, further in (("attribution", False), ("attribution_further", True)):
+        yield from _named(name, attribution_tables(store, spans, windows, further=further))
     yield from funnel_tables(store, spans)
-    yield "credits", credits_table(store)
+    yield "credits", credits_table(store, windows)
+    yield "coupons", coupons_table(store)
+    yield "incrementality", incrementality_table(store)
     yield "reconciliation", reconciliation_table(store)
     yield "deadletters", dead_letters_table(store)
 

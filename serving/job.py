@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.keys import job_key, progress_key
-from schemas.metrics import SCOPES
+from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW, SCOPES
 from serving.access import Store, read_each
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
@@ -36,6 +36,11 @@ class JobState:
     def synthetic(self) -> bool:
         """Whether the events were simulated, by `interestream simulate`, so that nobody takes them for real."""
         return self.description.get("synthetic") == "1"
+
+    @property
+    def attribution_windows(self) -> tuple[str, ...]:
+        """The attribution windows that credit is published under; none where nothing is credited."""
+        return tuple(self.description.get("attribution_windows", DEFAULT_ATTRIBUTION_WINDOW).split())
 
     @property
     def as_of_ms(self) -> int | None:

@@ -1,15 +1,18 @@
 """Everything that is published, behind one object, for the command line and other programs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.keys import NAMESPACE
-from schemas.metrics import ATTRIBUTION_WINDOWS
+from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW
 from serving.access import Store
 from serving.attribution import AttributionRow, read_attribution
+from serving.coupons import Coupon, read_coupons
 from serving.credits import LineCredits, read_credits
 from serving.deadletters import DeadLetter, read_dead_letters, read_reasons
 from serving.funnel import Funnel, read_funnel
+from serving.incrementality import CouponLift, read_incrementality
 from serving.job import JobState, read_job
 from serving.leaderboards import Leaderboard, read_leaderboard
 from serving.metrics import MetricsRow, read_metrics
@@ -76,7 +79,7 @@ class Reader:
         window: str = "total",
         from_ms: int | None = None,
         to_ms: int | None = None,
-        attribution_window: str = ATTRIBUTION_WINDOWS[0],
+        attribution_window: str = DEFAULT_ATTRIBUTION_WINDOW,
     ) -> list[AttributionRow]:
         """Return what every channel id earned under one model, or those of one kind of channel."""
         return read_attribution(
@@ -92,6 +95,14 @@ class Reader:
     def credits(self, order_id: str) -> list[LineCredits]:
         """Return who earned each line of an order."""
         return read_credits(self.store, order_id)
+
+    def coupons(self, identifiers: Sequence[str] | None = None) -> list[Coupon]:
+        """Return these coupons as they stand, or all."""
+        return read_coupons(self.store, identifiers)
+
+    def incrementality(self, identifiers: Sequence[str] | None = None) -> list[CouponLift]:
+        """Return what these coupons with a hold-out caused, or all of them."""
+        return read_incrementality(self.store, identifiers)
 
     def recommend(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
         """Return what to show a user next."""

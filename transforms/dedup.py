@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
+from transforms.attribution.arm_exposures import arm_exposures
+from transforms.attribution.coupon_events import coupon_events, exposures_of
 from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
 from transforms.customers.payments import payments_of
@@ -36,7 +38,8 @@ HOUR_MS: Final = 3_600_000
 _ROUTED_COLUMNS: Final = [
     "event_id", "event_type", "event_time", "room_id", "session_id", "creator_id", "user_id", "traffic_source",
     "coupon_id", "ad_plan_id", "campaign_id", "item_id", "dwell_ms", "holdout", "order_id", "quantity",
-    "amount_minor", "order_status", "base_id", ID_HASH,
+    "amount_minor", "order_status", "base_id", "coupon_status", "cost_minor", "impressions", "valid_from", "valid_to",
+    "task_id", "holdout_share", ID_HASH,
 ]  # fmt: skip
 """What later steps read; the rest need not be copied."""
 _JUDGED_COLUMNS: Final = [ID_HASH, CHECK, "event_time", LATENESS]
@@ -58,6 +61,7 @@ class Routes:
     shards: int = 1
     recommender: bool = True
     dimensions: Dimensions = field(default_factory=Dimensions)
+    attribution: bool = True
 
 
 class DedupShard:
@@ -124,17 +128,22 @@ class DedupShard:
 
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
-        dimensions, view = self._routes.dimensions.rows(), EventView(events)
-        orders, touches = order_events(view, dimensions), touches_of(view, dimensions)
+        dimensions, view, credited = (
+            self._routes.dimensions.rows(),
+            EventView(events),
+            self._routes.attribution,
+        )
+        orders, touches = order_events(view, dimensions), touches_of(view, dimensions, credited=credited)
         payments, sums = (
             payments_of(orders, view, dimensions),
             event_partials(view, dimensions, want_cells=True),
         )
         batches = [
-            orders, facts_of(view), touches, payments,
+            orders, facts_of(view), touches, payments, arm_exposures(view, none=not credited), coupon_events(view),
             sums.visible, sums.hidden, users_batch(view, sums.asked_cells()), touch_partials(touches),
+            exposures_of(view, none=not credited),
         ]  # fmt: skip
-        keys = ["order_id", TO_ALL, "user", "user", None, None, None, None]
+        keys = ["order_id", TO_ALL, "user", "user", "user", TO_ALL, *(None for _ in batches[6:])]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))

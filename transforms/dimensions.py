@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.dimensions import DIMENSIONS
-from schemas.metrics import FACT_CHANNELS, NO_ID, SCOPES, UNKNOWN_ID, published_scopes
+from schemas.metrics import FACT_CHANNELS, NO_ID, SCOPES, UNKNOWN_ID, published_further, published_scopes
 from transforms import views
 from transforms.state.hashing import Hashes, hash_text
 from transforms.state.index import HashIndex
@@ -104,7 +104,7 @@ class DimensionRows:
             Dimension(tables.get(name, DIMENSIONS[name].empty_table()), key)
             for name, key in (("items", "item_id"), ("creators", "creator_id"), ("merchants", "merchant_id"))
         )
-        self.scopes = published_scopes(tables.keys())
+        self.scopes, self.further_channels = published_scopes(tables.keys()), published_further(tables.keys())
         self.items.code(_OF_ITEMS)
         self.creators.code(_OF_CREATORS)
         merchants.code(_OF_MERCHANTS)
@@ -119,6 +119,7 @@ class DimensionRows:
         self.launched_ms = _with_head(NEVER_MS, launched, np.int64)
         self.premium = _with_head(False, views.flags(self.items.column("is_premium")), np.bool_)
         self.fact_codes = self._facts()
+        self.plan_costs = _costs(tables.get("ad_plans", DIMENSIONS["ad_plans"].empty_table()))
 
     def _places_of_merchants(self, merchants: Dimension) -> Places:
         """Return where each item's merchant stands: an item without a row is unknown there too."""
@@ -142,6 +143,12 @@ def _with_head(of_none: Any, rows: npt.NDArray[Any], dtype: npt.DTypeLike, of_un
     """Put what is said of no id and of an unknown one before what is said of the rows."""
     head = np.array([of_none, of_none if of_unknown is None else of_unknown], dtype)
     return np.concatenate([head, rows.astype(dtype)])
+
+
+def _costs(plans: pa.Table) -> dict[str, int]:
+    """Return ad plan → cost in minor units of those that have one; of rows with the same id the first stands."""
+    pairs = list(zip(plans["ad_plan_id"].to_pylist(), plans["cost_minor"].to_pylist(), strict=True))
+    return {plan: cost for plan, cost in reversed(pairs) if plan is not None and cost is not None}
 
 
 def conformed(table: pa.Table, name: str) -> pa.Table:

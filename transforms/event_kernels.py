@@ -240,43 +240,6 @@ def together(sessions, creators, campaigns):
 
 
 @njit(cache=True, nogil=True)
-def first_channels(rows, columns):
-    """Number the channels of some events: each is the first row of `columns` whose hash is not 0, and its id.
-
-    Returns each event's number, and of each channel its column and the row where it first stood. Number 0 stands for
-    having none; its column is -1.
-    """
-    size = 16
-    while size < 2 * (len(rows) + 1):
-        size *= 2
-    mask = np.uint64(size - 1)
-    table = np.full(size, _EMPTY, np.int32)
-    numbers = np.zeros(len(rows), np.int32)
-    column_of, first = np.empty(len(rows) + 1, np.int8), np.empty(len(rows) + 1, np.int32)
-    column_of[0], first[0] = -1, -1
-    count = 1
-    for i in range(len(rows)):
-        row = rows[i]
-        for column in range(len(columns)):
-            identifier = columns[column, row]
-            if identifier == 0:
-                continue
-            slot = mix(identifier + np.uint64(column)) & mask
-            while table[slot] != _EMPTY:
-                held = table[slot]
-                if column_of[held] == column and columns[column, first[held]] == identifier:
-                    break
-                slot = (slot + np.uint64(1)) & mask
-            if table[slot] == _EMPTY:
-                table[slot] = count
-                column_of[count], first[count] = column, row
-                count += 1
-            numbers[i] = table[slot]
-            break
-    return numbers, column_of[:count], first[:count]
-
-
-@njit(cache=True, nogil=True)
 def put_together(prefix_of, prefixes, prefix_bounds, column_of, rows, bounds, data):
     """Make one string each of a prefix and, unless its row is negative, the string in a row of a column.
 
@@ -305,19 +268,19 @@ def put_together(prefix_of, prefixes, prefix_bounds, column_of, rows, bounds, da
 
 
 @njit(cache=True, nogil=True)
-def count_pairs(codes, minutes):
-    """Count each (code, minute); returns code, minute and count of each, in order of first appearance."""
+def count_pairs(codes, minutes, weights):
+    """Sum the weights of each (code, minute); returns code, minute and sum of each, in order of first appearance."""
     size = 16
     while size < 2 * len(codes):
         size *= 2
     table = np.full(size, _EMPTY, np.int32)
     held_code, held_minute = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64)
-    counts, count = np.zeros(len(codes), np.int64), 0
+    sums, count = np.zeros(len(codes), np.int64), 0
     for i in range(len(codes)):
         slot = _slot_of(table, held_code, held_minute, np.uint64(codes[i]), minutes[i])
         if table[slot] == _EMPTY:
             table[slot] = count
             held_code[count], held_minute[count] = codes[i], minutes[i]
             count += 1
-        counts[table[slot]] += 1
-    return held_code[:count], held_minute[:count], counts[:count]
+        sums[table[slot]] += weights[i]
+    return held_code[:count], held_minute[:count], sums[:count]

@@ -6,20 +6,25 @@ import typer
 
 from runners.cli import options
 from runners.cli.configured import configured
+from runners.cli.lifts import lift_rows, print_lifts
 from runners.cli.looking import reading
+from runners.cli.order_credits import order_document, print_order
 from runners.cli.output import print_json, print_table
 from runners.moments import parse_bounds
 from runners.settings import Settings
 from schemas.errors import UsageError
+from schemas.metrics import MODELS
 
 if TYPE_CHECKING:
     from serving.attribution import AttributionRow
-    from serving.credits import LineCredits
+    from serving.reader import Reader
 
-EXAMPLE = "interestream attribution --model linear --by coupon --window day"
+EXAMPLE = "interestream attribution --model time_decay --by coupon --window day"
 
-_CREDITS = ("item_id", "model", "channel", "id", "touch_event_id", "credit_minor")
-_TABLE = ("window_start", "channel", "id", "credit_minor", "credited_orders", "touches", "cost_minor", "roi")
+_COLUMNS = (
+    "window_start", "channel", "id", "credit_minor", "credited_orders", "touches", "cost_minor", "roi",
+    "direct_credit_minor", "indirect_credit_minor", "cost_per_order_minor", "reached_users", "new_customer_credit_minor",
+)  # fmt: skip
 
 
 @configured(*options.WHERE)
@@ -27,12 +32,27 @@ def attribution(
     *,
     settings: Settings,
     order: Annotated[
-        str | None, typer.Option("--order", metavar="ID", help="Who earned this one order, line by line.")
+        str | None,
+        typer.Option("--order", metavar="ID", help="Who earned this one order, line by line, and why."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="last_touch or linear.", show_default="last_touch")
+        str | None,
+        typer.Option(help=f"One of {', '.join(MODELS)}.", show_default="all, side by side"),
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Only coupon, ad_plan, campaign or traffic_source.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Only coupon, ad_plan, campaign or traffic_source; or fact_channel, creator, mcn or merchant."
+        ),
+    ] = None,
+    attribution_window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which touches count; one that the job credits.",
+            show_default="the job's first",
+        ),
+    ] = None,
     window: options.Window = "total",
     from_: options.From = None,
     to: options.To = None,
@@ -40,54 +60,83 @@ def attribution(
 ) -> None:
     """Show what each coupon, ad plan, campaign and traffic source earned."""
     if order is not None and (by or from_ or to or window != "total"):
-        raise UsageError("--order shows one order whole; it goes with --model only.")
+        raise UsageError("--order shows one order whole; it goes with --model and --attribution-window only.")
     with reading(settings) as reader:
         job = reader.job()
+        windows = chosen_windows(job.attribution_windows, attribution_window)
         if order is not None:
-            rows = credit_rows(reader.credits(order), model)
+            document = order_document(order, reader.credits(order), windows, model)
         else:
-            from_ms, to_ms = parse_bounds(from_, to, job.timezone)
-            found = reader.attribution(model or "last_touch", by, window=window, from_ms=from_ms, to_ms=to_ms)
-            rows = table_rows(found)
-    subject = (
-        {"order_id": order}
-        if order is not None
-        else {"model": model or "last_touch", "by": by, "window": window}
-    )
+            bounds = parse_bounds(from_, to, job.timezone)
+            rows = table_rows(reader, (model,) if model else MODELS, by, windows[:1], window, bounds)
+            document = {
+                "model": model,
+                "attribution_window": windows[0],
+                "by": by,
+                "window": window,
+                "rows": rows,
+                "caused": lift_rows(reader, rows) if window == "total" and by in (None, "coupon") else [],
+            }
+    document["currency"] = job.currency
     if as_json:
-        print_json({**subject, "currency": job.currency, "rows": rows})
-        return
-    title = f"Credit of order {order}" if order is not None else f"Credit under {subject['model']}, {window}"
-    columns = _CREDITS if order is not None else _TABLE
-    print_table(title, columns, [[row[name] for name in columns] for row in rows], "no credit is known")
+        print_json(document)
+    elif order is not None:
+        print_order(document)
+    else:
+        print_channels(document)
+        print_lifts(document["caused"])
 
 
-def credit_rows(lines: "list[LineCredits]", model: str | None) -> list[dict[str, Any]]:
-    """Return one row a line, model and touch; with a model, those of that one."""
+def chosen_windows(published: tuple[str, ...], wanted: str | None) -> tuple[str, ...]:
+    """Return the window that is wanted, or all that are published; raises UsageError where there is none."""
+    if not published:
+        raise UsageError("This job ran with --no-attribution: nothing was credited. Run it again without.")
+    if wanted is not None and wanted not in published:
+        raise UsageError(f"This job does not credit under {wanted!r}; it does under: {', '.join(published)}.")
+    return (wanted,) if wanted else published
+
+
+def table_rows(
+    reader: "Reader",
+    models: tuple[str, ...],
+    by: str | None,
+    windows: tuple[str, ...],
+    window: str,
+    bounds: tuple[int | None, int | None],
+) -> list[dict[str, Any]]:
+    """Return one row a model, window and channel as plain values, moments as text."""
+    from_ms, to_ms = bounds
     return [
-        {
-            "item_id": line.item_id,
-            "model": name,
-            "channel": channel,
-            "id": identifier,
-            "touch_event_id": event_id,
-            "credit_minor": share,
-        }
-        for line in lines
-        for name, shares in sorted(line.record.credits_minor.items())
-        if model in (None, name)
-        for (event_id, channel, identifier), share in zip(line.record.touches, shares, strict=True)
+        {"model": model, "attribution_window": name, **_plain(row)}
+        for name in windows
+        for model in models
+        for row in reader.attribution(
+            model, by, window=window, from_ms=from_ms, to_ms=to_ms, attribution_window=name
+        )
     ]
 
 
-def table_rows(found: "list[AttributionRow]") -> list[dict[str, Any]]:
-    """Return the table as plain values, its moments as text."""
+def _plain(row: "AttributionRow") -> dict[str, Any]:
     from serving.windows import to_text
 
-    return [
-        {
-            "window_start": to_text(row.window_start_ms),
-            **{name: getattr(row, name) for name in _TABLE if name != "window_start"},
-        }
-        for row in found
-    ]
+    start = {"window_start": to_text(row.window_start_ms)}
+    return start | {name: getattr(row, name) for name in _COLUMNS if name != "window_start"}
+
+
+def print_channels(document: dict[str, Any]) -> None:
+    """Print one model with all its columns, or the credit under all models side by side."""
+    rows, model = document["rows"], document["model"]
+    where = f"{document['window']}, {document['attribution_window']}"
+    if model:
+        known = [name for name in _COLUMNS if any(row[name] is not None for row in rows)]
+        shown = [[row[name] for name in known] for row in rows]
+        print_table(f"Credit under {model}, {where}", known, shown, "no credit is known")
+        return
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = tuple(row[name] for name in ("window_start", "channel", "id", "touches", "cost_minor"))
+        lines.setdefault(key, {})[row["model"]] = row["credit_minor"]
+    columns = ("window_start", "channel", "id", "touches", "cost_minor", *MODELS)
+    shown = [[*key, *(credit.get(name, 0) for name in MODELS)] for key, credit in lines.items()]
+    shown.sort(key=lambda line: (str(line[0]), -max(line[5:])))
+    print_table(f"Credit in minor units, {where}", columns, shown, "no credit is known")

@@ -11,7 +11,7 @@ class _Panel(NamedTuple):
 
     title: str
 
-    def option(self, kind: type, flag: str, metavar: str, says: str, default: str | None = None) -> Any:
+    def option(self, kind: Any, flag: str, metavar: str, says: str, default: str | None = None) -> Any:
         """Define an option whose default stands in the settings and is only told here."""
         shown = typer.Option(
             flag, metavar=metavar, help=says, show_default=default or False, rich_help_panel=self.title
@@ -43,13 +43,20 @@ SETTINGS: Final = {
         str, "--order-horizon", "DURATION", "How long a refund waits for its order.", "30d"
     ),
     "attribution_window": _TIME.option(
-        str, "--attribution-window", "NAME", "Which touches count.", "click_7d_view_1d"
+        list[str],
+        "--attribution-window",
+        "NAME",
+        "Which touches count; may be repeated, or all.",
+        "click_7d_view_1d",
     ),
     "sink": _WHERE.option(
         str,
         "--sink",
         "URL",
         "kafka://HOST:PORT or kafka://HOST:PORT/PREFIX: changed metrics and dead letters as messages, too.",
+    ),
+    "solve_every": _TIME.option(
+        str, "--solve-every", "DURATION", "How often markov and shapley are solved anew.", "60s"
     ),
     "batch_rows": _LOAD.option(str, "--batch-rows", "N", "Rows of an Arrow batch.", "65536"),
     "source_parallelism": _LOAD.option(
@@ -82,4 +89,7 @@ Dims = Annotated[
     Path | None, typer.Option("--dims", metavar="DIR", help="Dimension tables: items, creators, merchants …")
 ]
 NoRecommender = Annotated[bool, typer.Option("--no-recommender", help="Publish figures only; learn nothing.")]
+NoAttribution = Annotated[
+    bool, typer.Option("--no-attribution", help="Publish figures only; credit nothing.")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget the saved state and begin again.")]

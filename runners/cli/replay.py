@@ -37,6 +37,7 @@ def replay(
     runner: options.Runner = "DirectRunner",
     dims: options.Dims = None,
     no_recommender: options.NoRecommender = False,
+    no_attribution: options.NoAttribution = False,
     fresh: options.Fresh = False,
     as_json: options.Json = False,
 ) -> None:
@@ -56,6 +57,7 @@ def replay(
         to_ms=to_ms,
         dims=dims,
         recommender=not no_recommender,
+        attribution=not no_attribution,
         fresh=fresh,
         beam_options=beam_options,
     )

@@ -33,6 +33,7 @@ def run(
     ] = False,
     dims: options.Dims = None,
     no_recommender: options.NoRecommender = False,
+    no_attribution: options.NoAttribution = False,
     fresh: options.Fresh = False,
     as_json: options.Json = False,
 ) -> None:
@@ -48,6 +49,7 @@ def run(
         follow=follow,
         dims=dims,
         recommender=not no_recommender,
+        attribution=not no_attribution,
         fresh=fresh,
         beam_options=beam_options,
     )

@@ -11,7 +11,10 @@ import pyarrow as pa
 KEYS: Final = {
     "metrics": ("scope", "id", "window", "window_start"),
     "attribution": ("model", "attribution_window", "channel", "id", "window", "window_start"),
+    "attribution_further": ("model", "attribution_window", "channel", "id", "window", "window_start"),
     "credits": ("order_id", "item_id", "model", "attribution_window", "channel", "id", "touch_event_id"),
+    "coupons": ("coupon_id",),
+    "incrementality": ("coupon_id",),
     "leaderboards": ("scope", "metric", "window", "window_start", "rank"),
     "funnel_stages": ("category", "stage"),
     "funnel_moves": ("category", "day", "from_stage", "to_stage"),

@@ -1,4 +1,4 @@
-"""`credits.parquet` and `reconciliation.parquet`: what is known of single order lines."""
+"""`reconciliation.parquet`: refunds that the orders do not explain."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -8,21 +8,13 @@ import pyarrow as pa
 
 from schemas.events import TIMESTAMP
 from schemas.keys import BUCKETS, US, VERSION_BYTES
-from schemas.metrics import ATTRIBUTION_WINDOWS
 from schemas.outputs import EXPORTS
-from schemas.records import decode_credit
 from serving.access import Store, read_hashes
 from serving.cells import damage
 from serving.tables.order import ordered
 
 _UNSETTLED = msgspec.msgpack.Decoder(tuple[int, int])
 Row = tuple[Any, ...]
-
-
-def credits_table(store: Store) -> pa.Table:
-    """Return what each order line gave to whom under each model; shares of 0 are left out."""
-    with damage():
-        return _table("credits", _credit_rows(_fields(store, "c")))
 
 
 def reconciliation_table(store: Store) -> pa.Table:
@@ -37,16 +29,6 @@ def _fields(store: Store, kind: str) -> Iterator[tuple[list[str], bytes]]:
     for records in read_hashes(store, keys):
         for field, value in records.items():
             yield field.decode().split(US), value[VERSION_BYTES:]
-
-
-def _credit_rows(fields: Iterable[tuple[list[str], bytes]]) -> Iterator[Row]:
-    (attribution_window,) = ATTRIBUTION_WINDOWS
-    for (order_id, item_id), body in fields:
-        record = decode_credit(body)
-        for model, shares in record.credits_minor.items():
-            for (event_id, channel, identifier), share in zip(record.touches, shares, strict=True):
-                if share:
-                    yield order_id, item_id, model, attribution_window, channel, identifier, event_id, share
 
 
 def _unsettled_rows(fields: Iterable[tuple[list[str], bytes]]) -> Iterator[Row]:

@@ -20,7 +20,10 @@ from serving.export import export
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "runners.cli.app")
-TABLES = ("metrics", "attribution", "credits", "leaderboards", "reconciliation", "deadletters")
+TABLES = (
+    "metrics", "attribution", "attribution_further", "credits", "coupons", "incrementality", "leaderboards",
+    "reconciliation", "deadletters",
+)  # fmt: skip
 QUIET = Console(stderr=True, quiet=True)
 
 

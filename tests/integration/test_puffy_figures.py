@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from credits_oracle import book_credits, wrong_channels, wrong_credits
 from running import command, exported, replayed, tables_of
 
 from transforms.io.imports import import_dataset
@@ -62,6 +63,44 @@ def by_day(store: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
         SELECT epoch_ms(window_start), gmv_paid_minor, orders_paid FROM metrics
         WHERE scope = 'platform' AND "window" = 'day' AND orders_paid > 0 ORDER BY 1
     """).fetchall()
+
+
+@pytest.fixture(scope="module")
+def credited(
+    data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> duckdb.DuckDBPyConnection:
+    """Ten days of the shop, replayed under two windows."""
+    home = tmp_path_factory.mktemp("credited")
+    import_dataset("puffy", data("puffy"), home / "events")
+    windows = "click_7d_view_1d click_3d"
+    told = {"currency": "USD", "timezone": "Asia/Shanghai", "attribution_window": windows}
+    replayed(home / "home", home / "events", settings=told)
+    store = tables_of(exported(home / "home"))
+    store.execute(f"""
+        CREATE TABLE events AS SELECT * REPLACE (epoch_ms(event_time)::BIGINT AS event_time)
+        FROM '{home}/events/events-*.parquet'
+    """)
+    book_credits(store, str(home / "events" / "dims" / "items.parquet"), windows.split())
+    return store
+
+
+def test_every_lines_credit_under_every_model_over_ten_days(credited: duckdb.DuckDBPyConnection) -> None:
+    assert wrong_credits(credited) == []
+
+
+def test_every_channels_credit_in_every_window_over_ten_days(credited: duckdb.DuckDBPyConnection) -> None:
+    assert wrong_channels(credited) == []
+
+
+def test_the_first_and_the_last_touch_of_each_order_each_get_what_was_paid(
+    credited: duckdb.DuckDBPyConnection,
+) -> None:
+    totals = credited.execute("""
+        SELECT model, attribution_window, sum(credit_minor)::BIGINT FROM attribution
+        WHERE "window" = 'total' AND model IN ('first_touch', 'last_touch') GROUP BY ALL
+    """).fetchall()
+    assert len(totals) == 4
+    assert {credit for *_, credit in totals} == {20_406_040}
 
 
 @pytest.mark.parametrize("missing", [0, 5])

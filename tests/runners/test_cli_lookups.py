@@ -14,11 +14,13 @@ import pytest
 
 from runners.cli.app import main
 from runners.embedded_redis import open_redis
+from schemas.attribution import CLICKED
 from schemas.keys import (
     US,
     Version,
     attribution_key,
     bucket,
+    coupon_key,
     credit_key,
     dead_letter_key,
     funnel_field,
@@ -31,8 +33,8 @@ from schemas.keys import (
     touch_key,
     window_index_key,
 )
-from schemas.metrics import EVENT_TIME_COUNTS
-from schemas.records import CreditRecord, DeadLetterRecord, encode
+from schemas.metrics import EVENT_TIME_COUNTS, MODELS
+from schemas.records import CouponRecord, CreditRecord, DeadLetterRecord, encode
 
 ROOT = Path(__file__).parents[2]
 VERSION = Version(1, 0, 0)
@@ -64,13 +66,15 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         put(
             attribution_key("is", "linear", "click_7d_view_1d", "total", -1),
             f"coupon{US}c1",
-            pack(VERSION, [9, 500_000]),
+            pack(VERSION, [9, 500_000, 2]),
         )
         for step, users, twice_ms in (((None, "known"), 5, 0), (("known", "interested"), 2, 3001)):
             put(funnel_key("is", -1), funnel_field("tea", step), pack(VERSION, [users, twice_ms]))
             put(funnel_key("is", DAY), funnel_field("tea", step), pack(VERSION, [users]))
+        coupon = CouponRecord("exhausted", 10, 10, 3, 6, None, DAY, "cr1", None, None, DAY - 5, None)
+        put(coupon_key("is", bucket("c1")), "c1", pack_version(VERSION) + encode(coupon))
         put(touch_key("is", "total", -1), f"coupon{US}c1", pack(VERSION, [4]))
-        record = CreditRecord(DAY, 9, 1, [("e1", "coupon", "c1")], {"last_touch": [9], "linear": [9]})
+        record = CreditRecord(DAY, 9, 1, ["e1"], [f"coupon{US}c1"], [90_000], [CLICKED])
         put(credit_key("is", bucket("o1")), f"o1{US}i1", pack_version(VERSION) + encode(record))
         letter = DeadLetterRecord("e9", "late", "by 2 h", b"\xff", DAY, None)
         put(dead_letter_key("is", "too_late"), "d1", pack_version(VERSION) + encode(letter))
@@ -150,21 +154,37 @@ def test_leaderboard(answer: Callable[..., Any]) -> None:
 
 def test_attribution(answer: Callable[..., Any]) -> None:
     (row,) = answer("attribution", "--model", "linear", "--by", "coupon")["rows"]
-    assert (row["id"], row["credit_minor"], row["credited_orders"], row["touches"], row["roi"]) == (
-        "c1",
-        9,
-        0.5,
-        4,
-        None,
-    )
+    assert (row["id"], row["credit_minor"], row["credited_orders"], row["touches"]) == ("c1", 9, 0.5, 4)
+    assert (row["direct_credit_minor"], row["indirect_credit_minor"]) == (2, 7)
+    assert (row["cost_minor"], row["roi"], row["cost_per_order_minor"]) == (6, 1.5, 12.0)
+    assert row["reached_users"] is row["new_customer_credit_minor"] is None
+
+
+def test_attribution_under_all_models_side_by_side(answer: Callable[..., Any]) -> None:
+    rows = answer("attribution")["rows"]
+    assert [(row["model"], row["credit_minor"]) for row in rows if row["id"] == "c1"] == [
+        (model, 9 if model == "linear" else 0) for model in MODELS
+    ]
+
+
+def test_a_window_that_the_job_does_not_credit_under_is_refused(
+    interestream: Interestream, data_dir: Path
+) -> None:
+    done = interestream("attribution", "--attribution-window", "click_30m", "--data-dir", data_dir)
+    assert done.returncode == 2
+    assert "click_7d_view_1d" in done.stderr
 
 
 def test_attribution_of_one_order(answer: Callable[..., Any]) -> None:
-    rows = answer("attribution", "--order", "o1")["rows"]
+    document = answer("attribution", "--order", "o1")
+    rows = document["rows"]
     assert [(row["model"], row["touch_event_id"], row["credit_minor"]) for row in rows] == [
-        ("last_touch", "e1", 9),
-        ("linear", "e1", 9),
+        (model, "e1", 9) for model in MODELS
     ]
+    assert {row["why"] for row in rows} == {"the only touch that counts"}
+    [touch] = document["touches"]
+    assert (touch["kind"], touch["age"], touch["channel"], touch["id"]) == ("click", "1m 30s", "coupon", "c1")
+    assert (touch["session"], touch["counts_in"]) == ("another", "click_7d_view_1d")
     assert len(answer("attribution", "--order", "o1", "--model", "linear")["rows"]) == 1
     assert answer("attribution", "--order", "unheard-of")["rows"] == []
 
@@ -183,7 +203,9 @@ def test_recommend_without_a_model_says_that_it_falls_back(answer: Callable[...,
 def test_export(answer: Callable[..., Any], tmp_path: Path) -> None:
     report = answer("export", tmp_path / "out")
     assert report["rows"]["metrics"] == 4
-    assert pq.read_table(tmp_path / "out" / "credits.parquet").num_rows == 2
+    assert pq.read_table(tmp_path / "out" / "credits.parquet").num_rows == len(MODELS)
+    [coupon] = pq.read_table(tmp_path / "out" / "coupons.parquet").to_pylist()
+    assert (coupon["coupon_id"], coupon["status"], coupon["over_delivered"]) == ("c1", "exhausted", 3)
 
 
 def test_people_get_tables_and_no_colours_off_a_terminal(interestream: Interestream, data_dir: Path) -> None:

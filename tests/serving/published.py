@@ -10,10 +10,12 @@ from schemas.keys import (
     Version,
     attribution_key,
     bucket,
+    coupon_key,
     credit_key,
     dead_letter_key,
     funnel_field,
     funnel_key,
+    incrementality_key,
     job_key,
     metric_key,
     pack,
@@ -23,7 +25,7 @@ from schemas.keys import (
     touch_key,
     window_index_key,
 )
-from schemas.records import CreditRecord, DeadLetterRecord, encode
+from schemas.records import CouponRecord, CreditRecord, DeadLetterRecord, IncrementalityRecord, encode
 
 VERSION = Version(1, 1_700_000_000_000, 42)
 
@@ -39,13 +41,22 @@ class Writer:
         self._put(metric_key(self.namespace, layer, scope, *span), identifier, pack(VERSION, counts))
         self._index(*span)
 
-    def credit(self, model: str, span: tuple[str, int], channel: tuple[str, str], counts: list[int]) -> None:
-        key = attribution_key(self.namespace, model, "click_7d_view_1d", *span)
+    def credit(
+        self,
+        model: str,
+        span: tuple[str, int],
+        channel: tuple[str, str],
+        counts: list[int],
+        further: bool = False,
+    ) -> None:
+        key = attribution_key(self.namespace, model, "click_7d_view_1d", *span, further=further)
         self._put(key, US.join(channel), pack(VERSION, counts))
         self._index(*span)
 
-    def touches(self, span: tuple[str, int], channel: tuple[str, str], count: int) -> None:
-        self._put(touch_key(self.namespace, *span), US.join(channel), pack(VERSION, [count]))
+    def touches(
+        self, span: tuple[str, int], channel: tuple[str, str], count: int, further: bool = False
+    ) -> None:
+        self._put(touch_key(self.namespace, *span, further=further), US.join(channel), pack(VERSION, [count]))
         self._index(*span)
 
     def moved(
@@ -57,6 +68,14 @@ class Writer:
     def line(self, order_id: str, item_id: str, record: CreditRecord) -> None:
         value = pack_version(VERSION) + encode(record)
         self._put(credit_key(self.namespace, bucket(order_id)), f"{order_id}{US}{item_id}", value)
+
+    def coupon(self, coupon_id: str, record: CouponRecord) -> None:
+        key = coupon_key(self.namespace, bucket(coupon_id))
+        self._put(key, coupon_id, pack_version(VERSION) + encode(record))
+
+    def lift(self, coupon_id: str, record: IncrementalityRecord) -> None:
+        key = incrementality_key(self.namespace, bucket(coupon_id))
+        self._put(key, coupon_id, pack_version(VERSION) + encode(record))
 
     def unsettled(
         self, kind: str, order_id: str, item_id: str, amount_minor: int, event_time_ms: int

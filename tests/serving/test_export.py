@@ -18,10 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from published import Writer
 
+from schemas.attribution import CLICKED, PAID, SAME_SESSION
 from schemas.errors import StoreError, UsageError
-from schemas.metrics import EVENT_TIME_COUNTS, METRICS, SCOPES, UNIQUES
+from schemas.metrics import EVENT_TIME_COUNTS, METRICS, MODELS, SCOPES, UNIQUES
 from schemas.outputs import EXPORTS
-from schemas.records import CreditRecord, DeadLetterRecord
+from schemas.records import CouponRecord, CreditRecord, DeadLetterRecord, IncrementalityRecord
 from serving.export import export
 
 HOUR = 3_600_000
@@ -79,7 +80,6 @@ def moment(ms: int) -> datetime | None:
 
 def everything(writer: Writer, order: random.Random) -> None:
     """Write some of every kind, in an order of its own."""
-    direct = [(None, "traffic_source", "direct")]
     steps: list[Callable[[], None]] = [
         lambda: writer.cell("o", "room", ("total", -1), "a", [7]),
         lambda: writer.credit("linear", ("day", 0), ("coupon", "c"), [100, 500_000]),
@@ -91,13 +91,25 @@ def everything(writer: Writer, order: random.Random) -> None:
             for category in IDS
             for span, counts in ((("total", -1), [3, 15]), (("day", -8 * HOUR), [3]))
         ),
+        lambda: writer.credit("linear", ("day", 0), ("creator", "c"), [100, 500_000], further=True),
+        lambda: writer.touches(("day", 0), ("creator", "d"), 1, further=True),
+        lambda: writer.coupon(
+            "c", CouponRecord("granted", 9, 3, 0, 4, None, None, None, None, None, None, None)
+        ),
+        lambda: writer.coupon(
+            "d", CouponRecord("unknown", None, 3, 0, None, None, None, None, None, None, None, None)
+        ),
+        lambda: writer.lift("c", IncrementalityRecord(0.1, 9, 1, 2.5, None, None, 22, 4, 5.5, 30, 0.25)),
+        lambda: writer.lift(
+            "d", IncrementalityRecord(0.5, 0, 1, None, None, None, None, None, None, 0, None)
+        ),
         lambda: writer.unsettled("orphan_refund", "o1", "i1", 50, 1000),
         lambda: writer.unsettled("over_refund", "o1", "i1", 60, 1000),
     ]
     for scope, span, name in product(SCOPES, SPANS, IDS):
         steps.append(partial(writer.cell, "e", scope, span, name, [len(name), 0, 3, 1]))
     for number in range(50):
-        record = CreditRecord(1, number, 1, direct, {"linear": [number]})
+        record = CreditRecord(1, number, 1, [], [], [], [])
         steps.append(partial(writer.line, f"o{number}", "i", record))
         refused = DeadLetterRecord(None, "rule", "same", bytes([number]), number % 3, None)
         steps.append(partial(writer.refused, "r", f"d{number}", refused))
@@ -174,37 +186,86 @@ def test_leaderboards_are_what_a_database_ranks(writer: Writer, tmp_path: Path) 
 
 
 def test_attribution_has_a_row_for_credit_or_touches_under_each_model(writer: Writer, tmp_path: Path) -> None:
-    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000])
-    writer.credit("linear", ("hour", HOUR), ("coupon", "taken-back"), [0, 0])
+    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000, 200])
+    writer.credit("linear", ("hour", HOUR), ("coupon", "taken-back"), [0, 0, 0])
     writer.touches(("total", -1), ("coupon", "c1"), 3)
     writer.touches(("hour", HOUR), ("ad_plan", "p1"), 2)
+    writer.coupon("c1", CouponRecord("granted", 9, 3, 0, 400, None, None, None, None, None, None, None))
     export(writer.client, "is", tmp_path / "out")
     found = [tuple(row.values()) for row in rows(tmp_path / "out", "attribution")]
-    same = ("click_7d_view_1d",)
-    assert found == [
-        ("last_touch", *same, "ad_plan", "p1", "hour", moment(HOUR), 0, 0.0, 2, None, None),
-        ("last_touch", *same, "coupon", "c1", "total", None, 0, 0.0, 3, None, None),
-        ("linear", *same, "ad_plan", "p1", "hour", moment(HOUR), 0, 0.0, 2, None, None),
-        ("linear", *same, "coupon", "c1", "total", None, 500, 0.25, 3, None, None),
+    none = (None, None, None)
+    for model in sorted(MODELS):
+        same, (credit, direct) = (model, "click_7d_view_1d"), (500, 200) if model == "linear" else (0, 0)
+        orders, per_order = (0.25, 1600.0) if credit else (0.0, None)
+        assert found.pop(0) == (
+            *same,
+            "ad_plan",
+            "p1",
+            "hour",
+            moment(HOUR),
+            0,
+            0.0,
+            2,
+            None,
+            None,
+            0,
+            0,
+            *none,
+        )
+        cost = (400, credit / 400, direct, credit - direct, per_order, None, None)
+        assert found.pop(0) == (*same, "coupon", "c1", "total", None, credit, orders, 3, *cost)
+    assert found == []
+
+
+def test_further_channels_have_a_table_of_their_own(writer: Writer, tmp_path: Path) -> None:
+    writer.credit("linear", ("total", -1), ("creator", "cr1"), [500, 250_000, 200], further=True)
+    writer.touches(("total", -1), ("mcn", "direct"), 3, further=True)
+    export(writer.client, "is", tmp_path / "out")
+    assert rows(tmp_path / "out", "attribution") == []
+    found = [row for row in rows(tmp_path / "out", "attribution_further") if row["model"] == "linear"]
+    assert [(row["channel"], row["id"], row["credit_minor"], row["touches"]) for row in found] == [
+        ("creator", "cr1", 500, 0),
+        ("mcn", "direct", 0, 3),
     ]
 
 
 def test_credits_say_who_got_what_and_sum_to_each_line(writer: Writer, tmp_path: Path) -> None:
-    touches = [("e1", "coupon", "c9"), ("e2", "campaign", "x"), ("e3", "coupon", "c9")]
-    shares = {"last_touch": [0, 0, 100], "linear": [34, 33, 33]}
-    writer.line("o1", "i1", CreditRecord(5, 100, 1_000_000, touches, shares))
-    writer.line("o2", "i1", CreditRecord(5, 0, 0, touches, {"last_touch": [0, 0, 0], "linear": [0, 0, 0]}))
-    direct = {model: [70] for model in shares}
-    writer.line("o1", "i2", CreditRecord(5, 70, 1_000_000, [(None, "traffic_source", "direct")], direct))
+    names = [f"{kind}\x1f{name}" for kind, name in (("coupon", "c9"), ("campaign", "x"), ("coupon", "c9"))]
+    touches = (
+        ["e1", "e2", "e3"],
+        names,
+        [1000, 500, 5],
+        [CLICKED | PAID, PAID, CLICKED | PAID | SAME_SESSION],
+    )
+    writer.line("o1", "i1", CreditRecord(5000, 100, 1_000_000, *touches))
+    writer.line("o2", "i1", CreditRecord(5000, 0, 0, *touches))
+    writer.line("o1", "i2", CreditRecord(5000, 70, 1_000_000, [], [], [], []))
+    writer.job(attribution_windows="click_7d_view_1d click_30m")
     export(writer.client, "is", tmp_path / "out")
     found = rows(tmp_path / "out", "credits")
-    sums: dict[tuple[str, str, str], int] = defaultdict(int)
+    sums: dict[tuple[str, ...], int] = defaultdict(int)
     for row in found:
-        sums[row["order_id"], row["item_id"], row["model"]] += row["credit_minor"]
+        sums[row["order_id"], row["item_id"], row["model"], row["attribution_window"]] += row["credit_minor"]
     lines = {("o1", "i1"): 100, ("o1", "i2"): 70}
-    assert sums == {(*line, model): net for line, net in lines.items() for model in shares}
-    linear = [(row["touch_event_id"], row["credit_minor"]) for row in found if row["model"] == "linear"]
-    assert linear == [("e2", 33), ("e1", 34), ("e3", 33), (None, 70)]
+    windows = ("click_7d_view_1d", "click_30m")
+    assert sums == {
+        (*line, model, w): net for line, net in lines.items() for model in MODELS for w in windows
+    }
+    linear = [
+        (row["touch_event_id"], row["credit_minor"], row["touch_type"], row["direct"])
+        for row in found
+        if row["model"] == "linear" and row["attribution_window"] == "click_7d_view_1d"
+    ]
+    assert linear == [
+        ("e2", 33, "view", False),
+        ("e1", 34, "click", False),
+        ("e3", 33, "click", True),
+        (None, 70, None, None),
+    ]
+    in_room = [row for row in found if row["attribution_window"] == "click_30m" and row["item_id"] == "i1"]
+    assert {(row["touch_event_id"], row["credit_minor"], row["touch_age_ms"]) for row in in_room} == {
+        ("e3", 100, 5)
+    }
 
 
 def test_reconciliation_leaves_out_what_was_settled(writer: Writer, tmp_path: Path) -> None:
@@ -216,6 +277,15 @@ def test_reconciliation_leaves_out_what_was_settled(writer: Writer, tmp_path: Pa
         ("orphan_refund", "o1", "i1", 50, moment(1000)),
         ("over_refund", "o2", "i1", 60, moment(2000)),
     ]
+
+
+def test_incrementality_says_what_each_coupon_caused(writer: Writer, tmp_path: Path) -> None:
+    writer.lift("c", IncrementalityRecord(0.1, 900, 100, 2.5, -1.25, 6.25, 2250, 4000, 0.5625, 3000, 0.25))
+    export(writer.client, "is", tmp_path / "out")
+    (row,) = rows(tmp_path / "out", "incrementality")
+    assert tuple(row.values())[:-1] == (
+        "c", 0.1, 900, 100, 2.5, -1.25, 6.25, 2250, 4000, 0.5625, 3000, 0.25,
+    )  # fmt: skip
 
 
 def test_dead_letters_keep_their_bytes(writer: Writer, tmp_path: Path) -> None:

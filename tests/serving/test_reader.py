@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from published import Writer
 
+from schemas.attribution import CLICKED, PAID, SAME_SESSION
 from schemas.errors import StoreError, UsageError
 from schemas.keys import BEGIN, BOARDS, END, Version, board_key, pack_version, snapshot_key
 from schemas.metrics import EVENT_TIME_COUNTS
@@ -181,14 +182,16 @@ def test_refunds_by_order_time_lead_from_their_own_layer(writer: Writer, reader:
 
 
 def test_attribution_joins_credit_and_touches(writer: Writer, reader: Reader) -> None:
-    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000])
+    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000, 200])
     writer.credit("linear", ("total", -1), ("traffic_source", "direct"), [900, 1_000_000])
     writer.credit("linear", ("total", -1), ("coupon", "taken-back"), [0, 0])
     writer.touches(("total", -1), ("coupon", "c1"), 3)
     writer.touches(("total", -1), ("ad_plan", "p1"), 2)
     assert reader.attribution("linear") == [
         AttributionRow("traffic_source", "direct", None, 900, 1.0, 0),
-        AttributionRow("coupon", "c1", None, 500, 0.25, 3),
+        AttributionRow(
+            "coupon", "c1", None, 500, 0.25, 3, direct_credit_minor=200, indirect_credit_minor=300
+        ),
         AttributionRow("ad_plan", "p1", None, 0, 0.0, 2),
     ]
     assert [row.id for row in reader.attribution("linear", "coupon")] == ["c1"]
@@ -203,16 +206,32 @@ def test_touches_are_the_same_under_every_model(writer: Writer, reader: Reader) 
 
 
 def test_an_orders_credits_are_its_own_lines(writer: Writer, reader: Reader) -> None:
+    names = ["coupon\x1fc9", "traffic_source\x1fsearch"]
     record = CreditRecord(
-        5, 100, 1_000_000, [("e1", "coupon", "c9"), (None, "traffic_source", "direct")], {"linear": [50, 50]}
+        5_000_000, 101, 1_000_000, ["e1", "e2"], names, [4_000_000, 5], [CLICKED | PAID, SAME_SESSION]
     )
-    other = CreditRecord(6, 7, 1_000_000, [(None, "traffic_source", "direct")], {"linear": [7]})
+    other = CreditRecord(6, 7, 1_000_000, [], [], [], [])
     writer.line("o1", "i2", record)
     writer.line("o1", "i1", other)
     for number in range(3000):
         writer.line(f"o1{number}", "i1", other)
     assert [(line.item_id, line.record) for line in reader.credits("o1")] == [("i1", other), ("i2", record)]
     assert reader.credits("o") == []
+    untouched, touched = reader.credits("o1")
+    [share] = [share for share in untouched.shares(["click_30d"]) if share.model == "linear"]
+    assert (share.channel, share.id, share.touch, share.credit_minor) == ("traffic_source", "direct", None, 7)
+    assert [(touch.event_id, touch.clicked, touch.direct, touch.paid) for touch in touched.touches] == [
+        ("e1", True, False, True),
+        ("e2", False, True, False),
+    ]
+
+    def told(window: str, model: str) -> list[tuple[str, int]]:
+        return [(share.id, share.credit_minor) for share in touched.shares([window]) if share.model == model]
+
+    assert told("click_7d_view_1d", "linear") == [("c9", 51), ("search", 50)]
+    assert told("click_7d_view_1d", "last_touch") == [("search", 101)]
+    assert told("click_7d_view_1d", "last_paid_touch") == told("click_1d", "last_touch") == [("c9", 101)]
+    assert told("click_30m", "linear") == [("direct", 101)]
 
 
 def test_dead_letters_are_counted_and_read_by_reason(writer: Writer, reader: Reader) -> None:

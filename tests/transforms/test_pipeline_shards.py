@@ -18,8 +18,7 @@ from schemas.codecs.salvage import refusals_batch
 from schemas.events import EVENT_SCHEMA
 from schemas.gate import compile_gate
 from schemas.keys import VERSION_BYTES, model_key, recommender_key
-from schemas.metrics import SCOPES
-from transforms.attribution.book import AttributionWindow
+from schemas.metrics import ATTRIBUTION_WINDOWS, SCOPES
 from transforms.attribution.shard import AttributionShard
 from transforms.dedup import DedupShard, Routes
 from transforms.dimensions import DimensionRows, conformed
@@ -119,8 +118,10 @@ class Chain:
         published, pace = self.published, self._pace
         self.dedup = DedupShard(0, BOUNDS.dedup_horizon_ms, Routes(1, True, DIMENSIONS), self._count)
         self.orders = OrderShard(0, 1, 30 * DAY, HOUR, published, "is", pace)
-        self.credits = AttributionShard(0, 1, AttributionWindow(), 30 * DAY, HOUR, published, "is", pace)
-        self.cells = CellShard("Asia/Shanghai", HOUR, 30 * DAY, published, "is", pace, pace)
+        self.credits = AttributionShard(0, 1, ATTRIBUTION_WINDOWS, 30 * DAY, HOUR, published, "is", pace)
+        self.cells = CellShard(
+            "Asia/Shanghai", HOUR, 30 * DAY, published, "is", pace, pace, windows=ATTRIBUTION_WINDOWS
+        )
         self.learner = LearnerShard(published, "is", pace)
 
     def _count(self, name: str, more: int) -> None:
@@ -173,10 +174,12 @@ def carried(outputs: Iterable[Output]) -> list[Output]:
 def _model_apart(published: Recorded) -> dict[tuple[str, str], bytes]:
     """All figures that are not 0, and which order events the log holds, however they came to be written.
 
-    What moved to another base or channel leaves zeros behind, unless it was never there when figures were written.
-    The model's rows are compared by its digest, since they say how often they were published.
+    What moved to another base or channel leaves zeros behind, unless it was never there when figures were written;
+    credit that was given and wholly taken back likewise. The model's rows are compared by its digest, since they say how
+    often they were published.
     """
-    bodies = published.bodies()
+    held = published.bodies()
+    bodies = {name: body for name, body in held.items() if not _is_taken_back(name[0], body)}
     logged = [body for (key, _), body in bodies.items() if key.startswith("is:{o:")]
     events = {
         row["event_id"]: row for body in logged for row in pa.ipc.open_stream(body).read_all().to_pylist()
@@ -187,6 +190,10 @@ def _model_apart(published: Recorded) -> dict[tuple[str, str], bytes]:
         if not name[0].startswith("is:{m:") or any(msgspec.msgpack.decode(body))
     }  # fmt: skip
     return figures | {("logged", name): repr(events[name]).encode() for name in sorted(events)}
+
+
+def _is_taken_back(key: str, body: bytes) -> bool:
+    return key.startswith(("is:{a:", "is:{n:")) and not any(msgspec.msgpack.decode(body))
 
 
 @settings(max_examples=40, deadline=None)

@@ -5,55 +5,57 @@ gave is taken back, then given anew, so totals never count it twice. A line keep
 refunds can no longer come.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.keys import US
-from schemas.metrics import ATTRIBUTION_COUNTS, DIRECT, MODELS
+from schemas.attribution import ATTRIBUTION_RULES, CLICKED, NO_VIEWS, PAID, SAME_SESSION, numbers_of, widest
+from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW, TOUCH_MODELS, credit_group
 from transforms.attribution import kernels
 from transforms.attribution.held_touches import HeldTouches
-from transforms.metrics.partials import partials_batch
+from transforms.attribution.line_paths import LinePaths, Spent, Watch
+from transforms.attribution.origins import UNTOUCHED, Origins
+from transforms.attribution.pins import Pins
+from transforms.attribution.sealed_touches import Found
+from transforms.metrics.partials import FURTHER_CREDIT, partials_batch
 from transforms.pacing import Sweep
 from transforms.state.columns import Columns
-from transforms.state.hashing import hash_text
 from transforms.state.index import HashIndex
 from transforms.state.records import Records
 from transforms.state.texts import Texts
 
-DAY_MS: Final = 86_400_000
 _FORGET_SHARE: Final = 0.25
 _FORGET_LEAST: Final = 50_000
 _SWEEPS_A_WINDOW: Final = 32
 _NEVER_MS: Final = np.iinfo(np.int64).min
+_MODELS: Final = len(TOUCH_MODELS)
 
 Array = npt.NDArray[Any]
-CreditBody = tuple[int, int, int, list[Any], dict[str, list[int]]]
+CreditBody = tuple[int, int, int, list[str], list[str], list[int], list[int]]
 """The fields of `schemas.records.CreditRecord`, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttributionWindow:
-    """How long before the payment a click and a view may still be credited."""
-
-    name: str = "click_7d_view_1d"
-    clicks_ms: int = 7 * DAY_MS
-    views_ms: int = DAY_MS
 
 
 class CreditBook:
     """All attribution state of one shard of users."""
 
-    def __init__(self, window: AttributionWindow, order_horizon_ms: int) -> None:
-        self._window, self._order_horizon_ms = window, order_horizon_ms
-        self._sweep = Sweep(max(window.clicks_ms, window.views_ms) // _SWEEPS_A_WINDOW)
-        self._users, self._lines, self._channels = HashIndex(), HashIndex(), HashIndex()
-        self._user = Records(last_payment=np.int64, line=np.int32)
-        self._held = HeldTouches(window.clicks_ms, window.views_ms)
+    def __init__(
+        self,
+        order_horizon_ms: int,
+        windows: Sequence[str] = (DEFAULT_ATTRIBUTION_WINDOW,),
+        further: tuple[str, ...] = (),
+    ) -> None:
+        """`windows` are the attribution windows to credit under, at least one; `further` the further channels."""
+        self._clicks_ms, self._views_ms = widest(windows)
+        self._order_horizon_ms = order_horizon_ms
+        self._longest_ms = max(self._clicks_ms, self._views_ms)
+        self._sweep = Sweep(self._longest_ms // _SWEEPS_A_WINDOW)
+        self._set_rules(windows)
+        self._users, self._lines = HashIndex(), HashIndex()
+        self._user = Records(hash=np.uint64, last_payment=np.int64, line=np.int32)
+        self._held = HeldTouches(self._clicks_ms, self._views_ms)
         self._line = Records(
             pay_time=np.int64, net=np.int64, micro=np.int64, place=np.uint64, merchant=np.uint64, hash=np.uint64,
             booked_time=np.int64, booked_net=np.int64, booked_micro=np.int64, pin_start=np.int64, pin_count=np.int32,
@@ -61,16 +63,24 @@ class CreditBook:
         )  # fmt: skip
         self._mark = Columns(dirty=np.uint8, booked=np.uint8, unpublished=np.uint8)
         self._order_ids, self._item_ids = Texts(), Texts()
-        self._pin_channel, self._pin_ids = Columns(channel=np.int32), Texts()
-        self._channel_names: list[str] = []
-        self._channel_pairs: list[list[str]] = []
-        self._direct = int(self._channels_of(pa.array([f"traffic_source{US}{DIRECT}"]))[0])
+        self._pins, self._origins = Pins(), Origins(further)
+
+    def _set_rules(self, windows: Sequence[str]) -> None:
+        rules = [ATTRIBUTION_RULES[name] for name in windows]
+        self._numbers = [rule.number for rule in rules]
+        self._rules = np.array([numbers_of(rule) for rule in rules], np.int64)
+        self._only_in_room = all(rule.in_room for rule in rules)
+        self._groups = np.array(
+            [credit_group(rule.number, model) for rule in rules for model in range(_MODELS)], np.int64
+        )
 
     def __len__(self) -> int:
         return len(self._held)
 
     def absorb_touches(self, touches: pa.RecordBatch) -> None:
-        """Add touches: columns event_id, event_time_ms, user, place, merchant, channel, click of `touches_of`."""
+        """Add touches (columns of `touches_of`)."""
+        if self._views_ms == NO_VIEWS:
+            touches = touches.filter(pa.array(touches["click"].to_numpy() != 0))
         if not touches.num_rows:
             return
         users, clicks = self._users_of(touches["user"].to_numpy()), touches["click"].to_numpy()
@@ -79,32 +89,24 @@ class CreditBook:
         )
         self._held.add(
             touches["event_id"], time=times, place=places, merchant=merchants, user=users,
-            channel=self._channels_of(touches["channel"]), click=clicks,
+            origin=self._origins.of(touches), click=clicks,
         )  # fmt: skip
         line = self._line
         kernels.disturb_lines(
             users, times, clicks, places, merchants, self._user["line"], self._user["last_payment"],
             (line["next"], line["pay_time"], line["place"], line["merchant"]), self._mark["dirty"],
-            self._window.clicks_ms, self._window.views_ms,
+            self._clicks_ms, self._views_ms,
         )  # fmt: skip
 
     def _users_of(self, hashes: Array) -> npt.NDArray[np.int32]:
         known = len(self._users)
         rows = self._users.rows_of(hashes)
         more = len(self._users) - known
-        self._user.extend(more, last_payment=np.full(more, _NEVER_MS), line=np.full(more, -1))
+        new = np.empty(more, np.uint64)
+        new[rows[rows >= known] - known] = hashes[rows >= known]
+        self._user.extend(more, hash=new, last_payment=np.full(more, _NEVER_MS), line=np.full(more, -1))
         self._held.admit_users(len(self._users))
         return rows
-
-    def _channels_of(self, names: pa.Array) -> npt.NDArray[np.int32]:
-        encoded = names if pa.types.is_dictionary(names.type) else names.dictionary_encode()
-        known = len(self._channels)
-        rows = self._channels.rows_of(hash_text(encoded.dictionary))
-        texts = encoded.dictionary.to_pylist()
-        self._channel_names.extend(
-            text for row, text in zip(rows.tolist(), texts, strict=True) if row >= known
-        )
-        return rows[encoded.indices.to_numpy()]
 
     def absorb_lines(self, lines: pa.RecordBatch) -> None:
         """Take order lines as they now stand (columns of `OrderEffects.lines`); repeats are harmless."""
@@ -139,45 +141,100 @@ class CreditBook:
         ):
             line[name][rows] = lines[column].to_numpy()
 
-    def settle(self) -> pa.RecordBatch:
-        """Credit every changed line anew; return what channels lose and gain, as partial sums of family `a`."""
+    def settle(self, watch: Watch | None = None, spent: Spent | None = None) -> list[pa.RecordBatch]:
+        """Credit every changed line anew; return what channels lose and gain, as partial sums.
+
+        Family `a` is of channels, `f` of further ones; groups are those of `credit_group`. `watch` hears of
+        the paths of all these lines, first of what is taken back; names are numbers of `origins`. `spent` hears what
+        users paid net, and when, as it changes.
+        """
         line, mark = self._line, self._mark
         dirty = np.flatnonzero(mark["dirty"])
         before = dirty[mark["booked"][dirty] == 1]
-        taken = self._book(before, "booked_time", "booked_net", "booked_micro", -1)
+        if spent:
+            spent(*self._spending(dirty))
+        taken = self._book(before, "booked_time", "booked_net", "booked_micro", -1, watch)
         self._pin(dirty[mark["dirty"][dirty] == kernels.TOUCHES_CHANGED])
         for now, booked in (("pay_time", "booked_time"), ("net", "booked_net"), ("micro", "booked_micro")):
             line[booked][dirty] = line[now][dirty]
-        given = self._book(dirty, "pay_time", "net", "micro", 1)
+        given = self._book(dirty, "pay_time", "net", "micro", 1, watch)
         mark["booked"][dirty], mark["unpublished"][dirty], mark["dirty"][dirty] = 1, 1, kernels.CLEAN
         return self._partials(np.concatenate([taken, given]))
 
-    def _book(self, rows: Array, time: str, net: str, micro: str, sign: int) -> Array:
+    @property
+    def origins(self) -> Origins:
+        """Whose names `LinePaths` has as numbers."""
+        return self._origins
+
+    def _spending(self, dirty: Array) -> tuple[Array, Array, Array]:
+        """Return users, times and amounts of what some lines no longer are (below 0) and of what they are."""
+        line, booked = self._line, self._mark["booked"][dirty] == 1
+        changed = ~booked | (line["net"][dirty] != line["booked_net"][dirty])
+        rows = dirty[changed | (line["pay_time"][dirty] != line["booked_time"][dirty])]
+        before = rows[self._mark["booked"][rows] == 1]
+        users = self._user["hash"][line["user"][np.concatenate([before, rows])]]
+        times = np.concatenate([line["booked_time"][before], line["pay_time"][rows]])
+        amounts = np.concatenate([-line["booked_net"][before], line["net"][rows]])
+        told = amounts != 0
+        return users[told], times[told], amounts[told]
+
+    def _paths(self, rows: Array, time: str, net: str, micro: str, sign: int) -> Iterator[LinePaths]:
+        line, (origin, age, flags) = self._line, self._pins.columns()
+        pay_times, nets, micros = (line[name][rows] for name in (time, net, micro))
+        for window, rule in zip(self._numbers, self._rules, strict=True):
+            starts, counts = line["pin_start"][rows], line["pin_count"][rows]
+            pins, many = kernels.eligible_pins(starts, counts, age, flags, rule)
+            together = flags[pins] & SAME_SESSION != 0
+            names = self._origins.table[origin[pins]]
+            yield LinePaths(window, sign, pay_times, nets, micros, many, names, together)
+
+    def _book(
+        self, rows: Array, time: str, net: str, micro: str, sign: int, watch: Watch | None = None
+    ) -> Array:
+        """Return group, name, minute and counts of what some lines give or gave."""
         line = self._line
-        room = int(np.maximum(line["pin_count"][rows], 1).sum()) * kernels.MODELS
-        out = np.empty((room, 5), np.int64)
-        kernels.book(
-            rows, line["pin_start"], line["pin_count"], self._pin_channel["channel"],
-            line[time], line[net], line[micro], sign, self._direct, out, 0,
+        if watch:
+            for paths in self._paths(rows, time, net, micro, sign):
+                watch(paths)
+        names = ("pin_start", "pin_count", time, net, micro)
+        held, sums = kernels.book(
+            tuple(line[name][rows] for name in names), self._pins.columns(), self._origins.table, UNTOUCHED,
+            self._rules, _MODELS, sign,
         )  # fmt: skip
-        return out
+        return kernels.spread(held, sums, self._groups)
 
     def _pin(self, rows: Array) -> None:
-        """Copy each line's eligible touches beside it, so that they outlive the touches' own window."""
+        """Copy each line's eligible touches of the widest window beside it."""
         if not len(rows):
             return
         line = self._line
-        found = self._held.eligible(*(line[name][rows] for name in ("user", "pay_time", "place", "merchant")))
+        places, pay_time = line["place"][rows], line["pay_time"][rows]
+        found = self._held.eligible(line["user"][rows], pay_time, places, line["merchant"][rows])
+        if self._only_in_room:
+            found = _kept(found, _together(found, places))
         counts = np.bincount(found.line, minlength=len(rows))
-        line["pin_start"][rows] = len(self._pin_channel) + np.cumsum(counts) - counts
+        line["pin_start"][rows] = len(self._pins) + np.cumsum(counts) - counts
         line["pin_count"][rows] = counts
-        self._pin_channel.extend(len(found.line), channel=found.channel)
-        self._pin_ids.extend(found.ids)
+        flags = (
+            found.click * CLICKED
+            + _together(found, places) * SAME_SESSION
+            + self._origins.paid[found.origin] * PAID
+        )
+        self._pins.add(found, pay_time[found.line] - found.time, flags)
 
-    def _partials(self, booked: Array) -> pa.RecordBatch:
-        names = pa.array(self._channel_names).take(pa.array(booked[:, 1]))
-        adds = booked[:, 3:5].reshape(-1, len(ATTRIBUTION_COUNTS)).copy()
-        return partials_batch("a", booked[:, 0], names, booked[:, 2], adds)
+    def _partials(self, booked: Array) -> list[pa.RecordBatch]:
+        further = self._origins.further[booked[:, 1]] != 0
+        parts = (("a", booked[~further]), (FURTHER_CREDIT, booked[further]))
+        return [
+            partials_batch(
+                family,
+                rows[:, 0],
+                self._origins.names(rows[:, 1]),
+                rows[:, 2],
+                np.ascontiguousarray(rows[:, 3:]),
+            )
+            for family, rows in parts
+        ]
 
     def take_credits(self) -> Iterator[tuple[str, str, CreditBody]]:
         """Yield (order_id, item_id, the fields of a `CreditRecord`) of every line credited anew since the last call."""
@@ -192,38 +249,27 @@ class CreditBook:
     def _credits(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, str, CreditBody]]:
         line = self._line
         counts = line["pin_count"][rows].astype(np.int64)
-        last, linear = (
-            kernels.shares_of(model, line["net"][rows], counts).tolist() for model in range(len(MODELS))
-        )
         times, nets, micros = (line[name][rows].tolist() for name in ("pay_time", "net", "micro"))
         orders, items = self._order_ids.take(rows).to_pylist(), self._item_ids.take(rows).to_pylist()
-        touches = self._touches(_ranges(line["pin_start"][rows], counts))
-        direct = [(None, *self._channel_names[self._direct].split(US, 1))]
-        at = first = 0
+        pins = _ranges(line["pin_start"][rows], counts)
+        origin, age, flag = (column[pins] for column in self._pins.columns())
+        ids, ages, flags = self._pins.ids(pins).to_pylist(), age.tolist(), flag.tolist()
+        channels = self._origins.name_list(self._origins.table[origin, 0])
+        at = 0
         for i, count in enumerate(counts.tolist()):
-            shown = touches[first : first + count] if count else direct
-            upto = at + len(shown)
-            credited = {MODELS[0]: last[at:upto], MODELS[1]: linear[at:upto]}
-            yield orders[i], items[i], (times[i], nets[i], micros[i], shown, credited)
-            at, first = upto, first + count
-
-    def _touches(self, pins: Array) -> list[Any]:
-        channels = self._pin_channel["channel"][pins].tolist()
-        known = len(self._channel_pairs)
-        self._channel_pairs.extend(name.split(US, 1) for name in self._channel_names[known:])
-        pairs = self._channel_pairs
-        ids = self._pin_ids.take(pins).to_pylist()
-        return [(touch, *pairs[channel]) for touch, channel in zip(ids, channels, strict=True)]
+            upto = at + count
+            touches = ids[at:upto], channels[at:upto], ages[at:upto], flags[at:upto]
+            yield orders[i], items[i], (times[i], nets[i], micros[i], *touches)
+            at = upto
 
     def forget(self, watermark_ms: int) -> list[tuple[str, str, CreditBody]]:
         """Forget touches and lines that nothing acceptable can still need, and return those lines' credits.
 
         `watermark_ms` is less the lateness; credits are as of `take_credits`.
         """
-        longest_ms = max(self._window.clicks_ms, self._window.views_ms)
         if not self._sweep.is_due(watermark_ms):
             return []
-        self._held.forget(watermark_ms - longest_ms)
+        self._held.forget(watermark_ms - self._longest_ms)
         return self._forget_lines(watermark_ms - 2 * self._order_horizon_ms)
 
     def _forget_lines(self, before_ms: int) -> list[tuple[str, str, CreditBody]]:
@@ -242,8 +288,7 @@ class CreditBook:
         self._mark.keep(kept)
         self._order_ids.keep(kept)
         self._item_ids.keep(kept)
-        self._pin_channel.keep(pins)
-        self._pin_ids.keep(pins)
+        self._pins.keep(pins)
         counts = line["pin_count"].astype(np.int64)
         line["pin_start"][:] = np.cumsum(counts) - counts
         self._lines = HashIndex()
@@ -253,22 +298,29 @@ class CreditBook:
 
     def _parts(self) -> dict[str, Any]:
         return {
-            "users": self._users, "lines": self._lines, "channels": self._channels, "user": self._user,
-            "touches": self._held, "line": self._line, "mark": self._mark, "order_ids": self._order_ids,
-            "item_ids": self._item_ids, "pin_channel": self._pin_channel, "pin_ids": self._pin_ids,
+            "users": self._users, "lines": self._lines, "user": self._user, "touches": self._held, "line": self._line,
+            "mark": self._mark, "order_ids": self._order_ids, "item_ids": self._item_ids, "pins": self._pins,
+            "origins": self._origins,
         }  # fmt: skip
 
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
-        parts = {name: part.state() for name, part in self._parts().items()}
-        return parts | {"channel_names": list(self._channel_names)}
+        return {name: part.state() for name, part in self._parts().items()}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; every line counts as unpublished, so that it is published again."""
         for name, part in self._parts().items():
             part.load(state[name])
-        self._channel_names, self._channel_pairs = list(state["channel_names"]), []
         self.unpublish()
+
+
+def _together(found: Found, places: Array) -> npt.NDArray[np.bool_]:
+    """Say which touches were in the room and broadcast of their line, given each line's."""
+    return (found.place == places[found.line]) & (found.place != 0)
+
+
+def _kept(found: Found, kept: npt.NDArray[np.bool_]) -> Found:
+    return Found._make([*(column[kept] for column in found[:-1]), found.ids.filter(pa.array(kept))])
 
 
 def _ranges(starts: Array, counts: Array) -> npt.NDArray[np.int64]:

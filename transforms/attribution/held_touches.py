@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from transforms.attribution import matching
 from transforms.attribution.merging import merged
-from transforms.attribution.sealed_touches import SEALED, Found, Lines, Part, SealedTouches
+from transforms.attribution.sealed_touches import SEALED, TOLD, Found, Lines, Part, SealedTouches
 from transforms.state import spill
 from transforms.state.columns import Columns
 from transforms.state.records import Records
@@ -42,7 +42,7 @@ class HeldTouches:
     def __init__(self, clicks_ms: int, views_ms: int) -> None:
         self._clicks_ms, self._views_ms = clicks_ms, views_ms
         self._recent = Records(
-            time=np.int64, place=np.uint64, merchant=np.uint64, user=np.int32, channel=np.int32, previous=np.int32,
+            time=np.int64, place=np.uint64, merchant=np.uint64, user=np.int32, origin=np.int32, previous=np.int32,
             click=np.uint8,
         )  # fmt: skip
         self._ids = Texts()
@@ -58,7 +58,7 @@ class HeldTouches:
         self._heads.extend(more, recent=np.full(more, -1))
 
     def add(self, ids: pa.StringArray, **columns: Array) -> None:
-        """Add touches: time, place, merchant, user, channel, click."""
+        """Add touches: time, place, merchant, user, origin, click."""
         first = len(self._recent)
         self._recent.extend(len(ids), **columns)
         self._ids.extend(ids)
@@ -87,7 +87,7 @@ class HeldTouches:
             offsets, text = ids.buffers()[1:]
             rows = np.zeros(len(chosen), SEALED)
             recent = self._recent.take(chosen)
-            for name in ("time", "place", "merchant", "user", "channel", "click"):
+            for name in ("time", "place", "merchant", "user", "origin", "click"):
                 rows[name] = recent[name]
             rows["id_size"] = np.diff(np.frombuffer(offsets, np.int32))
             yield rows, np.frombuffer(text, np.uint8)
@@ -107,7 +107,7 @@ class HeldTouches:
             touch["time"], touch["click"], touch["place"], touch["merchant"], self._clicks_ms, self._views_ms,
         )  # fmt: skip
         rows = found[:, 1]
-        return Found(found[:, 0], touch["time"][rows], touch["channel"][rows], self._ids.take(rows))
+        return Found._make([found[:, 0], *(touch[name][rows] for name in TOLD), self._ids.take(rows)])
 
     def forget(self, before_ms: int) -> None:
         """Drop the sealed stretches all of whose touches are older, and recent ones once they are a quarter."""
@@ -135,12 +135,12 @@ class HeldTouches:
 
 
 def _joined(found: list[Found]) -> Found:
-    line, time, channel = (np.concatenate([part[n] for part in found]) for n in range(3))
-    return Found(line, time, channel, pa.concat_arrays([part.ids for part in found]))
+    columns = (np.concatenate([part[n] for part in found]) for n in range(1 + len(TOLD)))
+    return Found._make([*columns, pa.concat_arrays([part.ids for part in found])])
 
 
 def _in_order(found: Found) -> Found:
     order = np.lexsort((found.time, found.line))
     text = Texts.of(found.ids)
     matching.order_ties(order, found.line, found.time, text.data, text.ends)
-    return Found(found.line[order], found.time[order], found.channel[order], text.take(order))
+    return Found._make([*(column[order] for column in found[:-1]), text.take(order)])

@@ -23,7 +23,7 @@ _GAP_BYTES: Final = 512
 SEALED: Final = np.dtype(
     [
         ("time", np.int64), ("place", np.uint64), ("merchant", np.uint64), ("id_start", np.int64), ("user", np.int32),
-        ("channel", np.int32), ("id_size", np.int32), ("click", np.uint8),
+        ("origin", np.int32), ("id_size", np.int32), ("click", np.uint8),
     ],
     align=True,
 )  # fmt: skip
@@ -50,12 +50,17 @@ class Lines(NamedTuple):
         return cls(user, pay_time, place, merchant, users, np.append(first, len(user)))
 
 
+TOLD: Final = ("time", "origin", "place", "click")
+
+
 class Found(NamedTuple):
     """Touches that lines may credit: the line's position among those asked for, and what is told of the touch."""
 
     line: Array
     time: Array
-    channel: Array
+    origin: Array
+    place: Array
+    click: Array
     ids: pa.StringArray
 
 
@@ -83,7 +88,7 @@ class SealedTouches:
             rows["user"], rows["time"], rows["click"], rows["place"], rows["merchant"], clicks_ms, views_ms,
         )  # fmt: skip
         chosen = rows_of(rows, found[:, 1])
-        return Found(found[:, 0], chosen["time"], chosen["channel"], self._ids_of(chosen))
+        return Found._make([found[:, 0], *(chosen[name] for name in TOLD), self._ids_of(chosen)])
 
     def _ids_of(self, rows: Array) -> pa.StringArray:
         starts, sizes = rows["id_start"], rows["id_size"].astype(np.int64)

@@ -1,12 +1,15 @@
-"""One shard of users in the pipeline: touches, payments and order lines in, credit and what customers do out."""
+"""One shard of users in the pipeline: touches, payments and order lines in; credit, customers and coupons' effects out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
+import pyarrow as pa
 
 from schemas.keys import BUCKETS, US, Version, bucket, credit_key, pack_version
-from transforms.attribution.book import AttributionWindow, CreditBody, CreditBook
+from transforms.attribution.book import CreditBody, CreditBook
+from transforms.attribution.coupon_users import CouponUsers
+from transforms.attribution.user_paths import UserPaths
 from transforms.customers.book import CustomerBook
 from transforms.customers.journeys import JourneyBook
 from transforms.pacing import Pace
@@ -14,6 +17,8 @@ from transforms.pieces import BEFORE_ALL_MS, IDLE, LowWatermark, Piece, Progress
 from transforms.publish import Grouped, Outlet, PublisherFactory
 from transforms.shards import Output
 
+_OWN: Final = 6
+"""So many batches of a piece are for this step: lines, facts, touches, payments, exposures and coupon events."""
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -27,15 +32,19 @@ class AttributionShard:
         self,
         key: int,
         shards: int,
-        window: AttributionWindow,
+        windows: Sequence[str],
         order_horizon_ms: int,
         lateness_ms: int,
         open_publisher: PublisherFactory,
         namespace: str,
         pace: Callable[[], Pace],
+        further: tuple[str, ...] = (),
+        timezone: str = "UTC",
     ) -> None:
+        """`windows` are the attribution windows, none where nothing is credited; `further` the further channels."""
         self._key, self._shards, self._lateness_ms, self._namespace = key, shards, lateness_ms, namespace
-        self._book = CreditBook(window, order_horizon_ms)
+        self._book = CreditBook(order_horizon_ms, windows, further) if windows else None
+        self._paths, self._arms = UserPaths(timezone, windows), CouponUsers(2 * order_horizon_ms)
         self._customers, self._journeys = CustomerBook(order_horizon_ms, lateness_ms), JourneyBook()
         self._low = LowWatermark()
         self._outlet, self._pace = Outlet(open_publisher()), pace()
@@ -43,30 +52,48 @@ class AttributionShard:
         self._keys = [credit_key(namespace, number) for number in range(BUCKETS)]
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
-        """Take the lines, facts, touches and payments of one piece; figures ride along."""
+        """Take the lines of one piece and what their users did; figures ride along."""
         watermark = self._low.observe(piece)
-        lines, facts, touches, payments, *figures = piece.batches
-        self._book.absorb_touches(touches)
-        self._book.absorb_lines(lines)
-        self._absorbed += touches.num_rows + lines.num_rows
-        credit = self._book.settle()
-        customers, moves = self._customers.absorb(payments, facts), self._journeys.absorb(touches, payments)
+        lines, facts, touches, payments, exposures, coupon_events = piece.batches[:_OWN]
+        # Every shard was told all facts and coupon events; figures need them once.
+        told = [batch if self._key == 0 else batch.slice(0, 0) for batch in (facts, coupon_events)]
+        figures = [*told, *piece.batches[_OWN:]]
+        figures += [self._customers.absorb(payments, facts), self._journeys.absorb(touches, payments)]
+        if self._book is not None:
+            own = (lines, touches, payments, exposures, coupon_events)
+            figures += self._credited(self._book, own, watermark)
         if watermark > BEFORE_ALL_MS:
-            self._forget(watermark)
-        if not self._muted and self._pace.is_due(piece.urgent >= IDLE):
+            self._customers.forget(watermark - self._lateness_ms)
+        if self._book is not None and not self._muted and self._pace.is_due(piece.urgent >= IDLE):
             self._publish(watermark)
-        # Every shard was told all facts; figures need them once.
-        batches = [facts if self._key == 0 else facts.slice(0, 0), *figures, credit, customers, moves]
-        told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
-        yield "figures", (0, Piece(told, tuple(batches), piece.urgent))
+        progress = Progress(self._key, self._shards, piece.progress.sequence, watermark)
+        yield "figures", (0, Piece(progress, tuple(figures), piece.urgent))
+
+    def _credited(
+        self, book: CreditBook, batches: tuple[pa.RecordBatch, ...], watermark: int
+    ) -> list[pa.RecordBatch]:
+        """Let all books take what is theirs; return what channels gain and lose, of paths, and of coupons' arms."""
+        lines, touches, payments, exposures, coupon_events = batches
+        book.absorb_touches(touches)
+        book.absorb_lines(lines)
+        self._absorbed += touches.num_rows + lines.num_rows
+        credit = book.settle(self._paths.hear, self._arms.spent)
+        credit += self._paths.take(touches, payments, book.origins)
+        credit.append(self._arms.take(exposures, coupon_events))
+        if watermark > BEFORE_ALL_MS:
+            self._forget(book, watermark)
+            self._paths.settle(watermark - self._lateness_ms)
+            self._arms.settle(watermark - self._lateness_ms)
+        return credit
 
     def logged(self, piece: Piece) -> Piece:
-        """Return lines, facts, touches and payments: the figures only ride along."""
-        return Piece(piece.progress, piece.batches[:4], piece.urgent)
+        """Return all but the figures, which only ride along."""
+        return Piece(piece.progress, piece.batches[:_OWN], piece.urgent)
 
     def _publish(self, watermark: int) -> None:
         publisher, self._watermark_ms = self._outlet.publisher, watermark
-        self._records(self._book.take_credits(), watermark).write_newer(publisher)
+        if self._book is not None:
+            self._records(self._book.take_credits(), watermark).write_newer(publisher)
         publisher.flush()
 
     def _records(self, credits: Iterable[tuple[str, str, CreditBody]], watermark: int) -> Grouped:
@@ -77,10 +104,9 @@ class AttributionShard:
             records.put(key, f"{order_id}{US}{item_id}", version + _ENCODE(body))
         return records
 
-    def _forget(self, watermark: int) -> None:
+    def _forget(self, book: CreditBook, watermark: int) -> None:
         """Let go of what nothing can change any more; its credit records stay published."""
-        self._customers.forget(watermark - self._lateness_ms)
-        gone = self._book.forget(watermark - self._lateness_ms)
+        gone = book.forget(watermark - self._lateness_ms)
         if gone and not self._muted:
             self._records(gone, watermark).keep_in(self._outlet.finals)
 
@@ -90,7 +116,8 @@ class AttributionShard:
 
     def republish(self) -> None:
         """Publish every credit record held."""
-        self._book.unpublish()
+        if self._book is not None:
+            self._book.unpublish()
         self._publish(self._watermark_ms)
 
     def strays(self) -> None:
@@ -99,13 +126,17 @@ class AttributionShard:
     def state(self) -> dict[str, Any]:
         """Return everything held, for a snapshot."""
         return {
-            "book": self._book.state(), "customers": self._customers.state(), "journeys": self._journeys.state(),
+            "book": self._book.state() if self._book is not None else {}, "paths": self._paths.state(),
+            "arms": self._arms.state(), "customers": self._customers.state(), "journeys": self._journeys.state(),
             "low": self._low, "absorbed": self._absorbed,
         }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
         """Take an earlier `state()`; its credit records are published again."""
-        self._book.load(state["book"])
+        if self._book is not None:
+            self._book.load(state["book"])
+        self._paths.load(state["paths"])
+        self._arms.load(state["arms"])
         self._customers.load(state["customers"])
         self._journeys.load(state["journeys"])
         self._low, self._absorbed = state["low"], state["absorbed"]

@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 
 from schemas.dimensions import DIMENSIONS
 from schemas.errors import SourceError
-from schemas.metrics import published_scopes
+from schemas.metrics import published_further, published_scopes
 from transforms.dimensions import DimensionRows, conformed
 
 LOOK_EVERY_S: Final = 5.0
 """How long changed files may go unnoticed."""
-READ: Final = ("items", "creators", "merchants")
+READ: Final = ("items", "creators", "merchants", "ad_plans")
 """The dimensions that figures are made from."""
 
 
@@ -85,6 +85,11 @@ class Dimensions:
     def scopes(self) -> tuple[str, ...]:
         """The scopes that are published."""
         return published_scopes(self.given)
+
+    @property
+    def further_channels(self) -> tuple[str, ...]:
+        """The kinds of further channels that credit is published by."""
+        return published_further(self.given)
 
     def rows(self) -> DimensionRows:
         """Return the rows as they are now, the same to everyone in this process."""

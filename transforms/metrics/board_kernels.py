@@ -13,6 +13,8 @@ from transforms.state.hashing import mix
 from transforms.state.texts import is_less
 
 _WINDOW_BITS = KIND_BITS + START_BITS
+_SEED = np.uint64(0x9E3779B97F4A7C15)
+"""Keeps a digest of small numbers, which are most, away from 0, where `mix` stays."""
 
 
 @njit(cache=True, nogil=True)
@@ -122,9 +124,9 @@ def leaders(rows, starts, cell_key, cells, added, taken, data, ends, places):
         for m in range(shape[1]):
             size = sizes[h, m]
             _in_order(data, ends, values[h, m], series[h, m], size)
-            told = np.uint64(size)
+            told = _SEED + np.uint64(size)
             for place in range(size):
-                told = mix(told ^ np.uint64(series[h, m, place])) + np.uint64(1)
-                told = mix(told ^ np.uint64(values[h, m, place])) + np.uint64(1)
+                told = mix(told ^ np.uint64(series[h, m, place])) + _SEED
+                told = mix(told ^ np.uint64(values[h, m, place])) + _SEED
             digests[h, m] = told
     return series, values, sizes, digests

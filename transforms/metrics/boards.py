@@ -10,7 +10,7 @@ Cost: about 2 ns a cell held, 40 ns a cell of a window that changed, and 20 µs 
 >>> from transforms.metrics.partials import partials_batch
 >>> cells = CellTable("o", width=1, timezone="UTC", horizon_ms=0)
 >>> adds = np.array([[3], [0], [5], [3]])
->>> cells.merge(partials_batch("o", np.ones(4), pa.array(["b", "c", "d", "a"]), np.array([61] * 4), adds))
+>>> _ = cells.merge(partials_batch("o", np.ones(4), pa.array(["b", "c", "d", "a"]), np.array([61] * 4), adds))
 >>> boards = BoardTable(cells, [Metric("refunds_by_order_time_minor", 0)])
 >>> for change in cells.take_dirty(bytes(20)):
 ...     boards.note(change)

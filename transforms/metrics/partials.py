@@ -26,12 +26,15 @@ import pyarrow as pa
 from schemas.metrics import FACT_CHANNELS, NO_ID, SCOPES
 from transforms import event_kernels as kernels
 from transforms import views
+from transforms.attribution.touches import channel_columns
 from transforms.dimensions import DimensionRows
 from transforms.event_view import MINUTE_MS, EventView
 
 PLATFORM_ID: Final = "all"
 HIDDEN: Final = "b"
 """The family of sums that a session's facts still decide."""
+FURTHER_CREDIT: Final = "n"
+"""The family of what further channels are credited."""
 NEW_PRODUCT_MS: Final = 30 * 86_400_000
 
 _COLUMNS: Final = {
@@ -248,10 +251,30 @@ def hidden_batch(
 
 
 def touch_partials(touches: pa.RecordBatch) -> pa.RecordBatch:
-    """Count the touches (as `touches_of` returns them) of every channel; family `t`."""
-    named = touches["channel"]
+    """Count the touches (as `touches_of` returns them) of every channel (group 0) and further one (1); family `t`.
+
+    Of touches that are not credited no channels are told, and none are counted.
+    """
+    if not channel_columns(touches):
+        none = np.zeros(0, np.int64)
+        return partials_batch("t", none, pa.array([], pa.string()), none, none.reshape(-1, 1))
     codes, minutes, counts = kernels.count_pairs(
-        views.numbers(named.indices, np.int32), views.numbers(touches["event_time_ms"], np.int64) // MINUTE_MS
+        views.numbers(touches["channel"].indices, np.int32),
+        views.numbers(touches["event_time_ms"], np.int64) // MINUTE_MS,
+        np.ones(touches.num_rows, np.int64),
     )
-    ids = named.dictionary.take(pa.array(codes))
-    return partials_batch("t", np.zeros(len(codes), np.int8), ids, minutes, counts.reshape(-1, 1))
+    parts = [_of_kind(touches[name].dictionary, codes, minutes, counts) for name in channel_columns(touches)]
+    names, at, sums = zip(*parts, strict=True)
+    group = np.repeat(np.arange(len(parts)) > 0, [len(part) for part in at]).astype(np.int8)
+    return partials_batch(
+        "t", group, pa.concat_arrays(names), np.concatenate(at), np.concatenate(sums).reshape(-1, 1)
+    )
+
+
+def _of_kind(names: pa.StringArray, codes: Array, minutes: Array, counts: Array) -> tuple[Any, Array, Array]:
+    """Sum counts by origin further, by the names that origins have in one kind of channels."""
+    distinct = names.dictionary_encode()
+    of_names, at, sums = kernels.count_pairs(
+        distinct.indices.to_numpy()[codes].astype(np.int32), minutes, counts
+    )
+    return distinct.dictionary.take(pa.array(of_names)), at, sums

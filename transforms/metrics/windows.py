@@ -24,6 +24,8 @@ TOTAL: Final = 3
 
 _EPOCH: Final = date(1970, 1, 1)
 _DAY_MINUTES: Final = 1440
+_FIRST_DAY: Final = (date.min - _EPOCH).days + 1
+_LAST_DAY: Final = (date.max - _EPOCH).days - 1
 _LENGTH_MINUTES: Final = (1, 60, 25 * 60, 2**40)
 
 
@@ -57,6 +59,11 @@ class DayStarts:
         self._starts = np.array([self._start(day) for day in range(first - 1, last + 2)], np.int64)
 
     def _start(self, day: int) -> int:
-        """Return when a local date begins; where its midnight is skipped, ZoneInfo takes the instant after the gap."""
+        """Return when a local date begins; where its midnight is skipped, ZoneInfo takes the instant after the gap.
+
+        Beyond the calendar, where a watermark may be though no event is, it is the day in UTC.
+        """
+        if not _FIRST_DAY <= day <= _LAST_DAY:
+            return day * _DAY_MINUTES
         midnight = datetime.combine(_EPOCH + timedelta(days=day), time(), self._zone)
         return int(midnight.timestamp()) // 60

@@ -46,7 +46,7 @@ class OrderShard:
         if watermark > BEFORE_ALL_MS:
             self._book.forget(watermark - self._lateness_ms)
         batches = [effects.lines, facts, *riding, effects.counts, effects.by_order_time]
-        keys = ["user", None, *("user" for _ in riding[:2]), *(None for _ in [*riding[2:], *batches[-2:]])]
+        keys = ["user", None, *("user" for _ in riding[:3]), *(None for _ in [*riding[3:], *batches[-2:]])]
         told = Progress(self._key, self._shards, piece.progress.sequence, watermark)
         yield from sent("lines", batches, keys, self._shards, told, piece.urgent)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 from comparing import differences
+from expected_now import BOARD_METRICS_NOW
 from hand_counted import HOUR_MS, NOON, booked, event, line, write_shop
 from oracle_boards import book_boards
 
@@ -25,7 +26,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnectio
         line("refunded", NOON + HOUR_MS, "o", minor=130),
     ]
     store = booked([*crowd, *some, *money], write_shop(tmp_path_factory.mktemp("shop")))
-    book_boards(store, ["gmv_paid_minor", "net_gmv_minor", "orders_paid", "units_paid", "clicks", "views"])
+    book_boards(store, sorted(BOARD_METRICS_NOW))
     return store
 
 

@@ -21,7 +21,7 @@ from runners.embedded_redis import open_redis
 from schemas.keys import NAMESPACE, attribution_key, metric_key
 from schemas.metrics import (
     ATTRIBUTION_COUNTS,
-    ATTRIBUTION_WINDOWS,
+    DEFAULT_ATTRIBUTION_WINDOW,
     EVENT_TIME_COUNTS,
     MODELS,
     ORDER_TIME_COUNTS,
@@ -46,7 +46,7 @@ class Look:
 
     def __init__(self, store: Store) -> None:
         credits = [
-            attribution_key(NAMESPACE, model, ATTRIBUTION_WINDOWS[0], "total", TOTAL_START)
+            attribution_key(NAMESPACE, model, DEFAULT_ATTRIBUTION_WINDOW, "total", TOTAL_START)
             for model in MODELS
         ]
         keys = [metric_key(NAMESPACE, *cell) for cell in CELLS] + credits

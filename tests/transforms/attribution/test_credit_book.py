@@ -2,27 +2,64 @@
 
 import pickle
 import random
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 import pytest
-from attribution_law import DAY, Credit, Line, Touch, credit_of, line_batch, totals_of, touch_batch
+from attribution_law import (
+    DAY,
+    FURTHER,
+    WINDOWS,
+    Credit,
+    Line,
+    Sums,
+    Total,
+    Touch,
+    credit_of,
+    eligible,
+    is_direct,
+    line_batch,
+    shares_of,
+    totals_of,
+    touch_batch,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.metrics import ATTRIBUTION_WINDOWS, MODELS, MODELS_A_WINDOW
 from schemas.records import decode_credit
 from transforms.attribution import book as book_module
 from transforms.attribution import held_touches, merging
-from transforms.attribution.book import AttributionWindow, CreditBook
+from transforms.attribution.book import CreditBook
+from transforms.attribution.line_paths import LinePaths
 
 T0 = 1_767_225_600_000
 MONTH = 30 * DAY
 _PLACES = st.sampled_from([None, ("r1", "s1"), ("r1", "s2"), ("r2", "s1")])
 _ITEMS = st.sampled_from(["i1", "i2", "i3", "i4"])
 _USERS = st.sampled_from(["u1", "u1", "u2"])
-_AGES = st.sampled_from([-1, 0, 0, 1, DAY, DAY + 1, 7 * DAY, 7 * DAY + 1, 3600_000, 5000])
+_AGES = st.sampled_from(
+    [
+        -1,
+        0,
+        0,
+        1,
+        DAY,
+        DAY + 1,
+        7 * DAY,
+        7 * DAY + 1,
+        3600_000,
+        5000,
+        600_000,
+        1_800_000,
+        1_800_001,
+        3 * DAY,
+        15 * DAY,
+        30 * DAY,
+    ]
+)
 _IDS = st.lists(st.text(min_size=1, max_size=3), min_size=12, max_size=12, unique=True)
 
 Step = list[Touch] | list[Line]
@@ -37,7 +74,7 @@ def _touches(draw: st.DrawFn) -> list[Touch]:
         Touch(
             ids[number], draw(st.sampled_from(["view", "click"])), T0 - draw(_AGES), draw(_USERS), draw(_PLACES),
             draw(st.none() | _ITEMS), one_of("c1", "c2"), one_of("p1"), one_of("g1"),
-            one_of("recommend", "search"), one_of(True, False),
+            one_of("recommend", "search"), one_of(True, False), one_of("c1", "c2", "c3", "c4", "c5"),
         )
         for number in range(draw(st.integers(0, 12)))
     ]  # fmt: skip
@@ -85,10 +122,9 @@ def _arrivals(draw: st.DrawFn) -> tuple[list[Step], list[Line], list[Touch]]:
 class Ledger:
     """Sums what a book gives and takes back, and keeps the last record of every line."""
 
-    def __init__(self, book: CreditBook) -> None:
-        self.book = book
-        self.totals: Counter[tuple[int, str, int]] = Counter()
-        self.micro: Counter[tuple[int, str, int]] = Counter()
+    def __init__(self, book: CreditBook, windows: Sequence[str]) -> None:
+        self.book, self.windows = book, windows
+        self.totals: defaultdict[Total, list[int]] = defaultdict(lambda: [0, 0, 0])
         self.records: dict[tuple[str, str], Credit] = {}
 
     def take(self, step: Step) -> None:
@@ -98,30 +134,32 @@ class Ledger:
             self.book.absorb_lines(line_batch(step))  # type: ignore[arg-type]
 
     def settle(self) -> None:
-        batch = self.book.settle()
-        cells = zip(*(batch[name].to_pylist() for name in ("group", "id", "minute")), strict=True)
-        for cell, (minor, micro) in zip(cells, batch["a"].to_pylist(), strict=True):
-            self.totals[cell] += minor
-            self.micro[cell] += micro
+        for family, batch in zip("an", self.book.settle(), strict=True):
+            cells = zip(*(batch[name].to_pylist() for name in ("group", "id", "minute")), strict=True)
+            for (group, name, minute), sums in zip(cells, batch[family].to_pylist(), strict=True):
+                assert (name.split("\x1f")[0] in FURTHER) == (family == "n")
+                window, model = divmod(group, MODELS_A_WINDOW)
+                held = self.totals[ATTRIBUTION_WINDOWS[window], MODELS[model], name, minute]
+                held[:] = [one + more for one, more in zip(held, sums, strict=True)]
 
     def publish(self) -> None:
         for order_id, item_id, body in self.book.take_credits():
             record = decode_credit(msgspec.msgpack.encode(body))
-            shown = [tuple(touch) for touch in record.touches]
-            self.records[order_id, item_id] = (
-                record.pay_time_ms, record.net_minor, record.micro_orders, shown, record.credits_minor,
-            )  # fmt: skip
+            columns = (record.event_ids, record.channels, record.ages_ms, record.flags)
+            told = [
+                (event_id, *name.split("\x1f", 1), age, flags)
+                for event_id, name, age, flags in zip(*columns, strict=True)
+            ]
+            self.records[order_id, item_id] = record.pay_time_ms, record.net_minor, record.micro_orders, told
 
-    def summary(self) -> dict[tuple[int, str, int], tuple[int, int]]:
-        cells = self.totals.keys() | self.micro.keys()
-        held = {cell: (self.totals[cell], self.micro[cell]) for cell in cells}
-        return {cell: pair for cell, pair in held.items() if pair != (0, 0)}
+    def summary(self) -> dict[Total, Sums]:
+        return {name: (sums[0], sums[1], sums[2]) for name, sums in self.totals.items() if any(sums)}
 
     def hold_to(self, lines: list[Line], touches: list[Touch]) -> None:
-        assert self.records == {(line.order_id, line.item): credit_of(line, touches) for line in lines}
-        assert self.summary() == totals_of(lines, touches)
-        for _, net, _, _, credits in self.records.values():
-            assert {sum(shares) for shares in credits.values()} == {net}
+        assert self.records == {
+            (line.order_id, line.item): credit_of(line, touches, self.windows) for line in lines
+        }
+        assert self.summary() == totals_of(lines, touches, self.windows)
 
 
 @contextmanager
@@ -135,19 +173,34 @@ def sealed_at(touches: int, merge: int = 2) -> Iterator[None]:
 
 
 _SEALS = st.sampled_from([1, 3, 1 << 20])
+_DEFAULT = ("click_7d_view_1d",)
+_SOME = st.sampled_from(
+    [
+        _DEFAULT,
+        _DEFAULT,
+        ("click_30m",),
+        ("click_1d", "click_3d"),
+        ("click_30m", "click_7d_view_1d"),
+        tuple(WINDOWS),
+    ]
+)
 
 
-def _ledger() -> Ledger:
-    return Ledger(CreditBook(AttributionWindow(), MONTH))
+def _ledger(windows: Sequence[str] = _DEFAULT) -> Ledger:
+    return Ledger(CreditBook(MONTH, windows, FURTHER), windows)
 
 
 @settings(max_examples=100, deadline=None)
-@given(_arrivals(), st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20), max_size=3), _SEALS)
+@given(_arrivals(), st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20), max_size=3), _SEALS, _SOME)
 def test_whatever_the_order_of_arrival_every_line_ends_with_its_credit(
-    arrivals: tuple[list[Step], list[Line], list[Touch]], settled: set[int], published: set[int], seal: int
+    arrivals: tuple[list[Step], list[Line], list[Touch]],
+    settled: set[int],
+    published: set[int],
+    seal: int,
+    windows: Sequence[str],
 ) -> None:
     steps, lines, touches = arrivals
-    ledger = _ledger()
+    ledger = _ledger(windows)
     for number, step in enumerate(steps):
         with sealed_at(seal):
             ledger.take(step)
@@ -174,7 +227,7 @@ def test_a_book_restored_in_the_middle_publishes_all_and_goes_on_the_same(
     if settled:
         before.settle()
     after = _ledger()
-    after.totals, after.micro = before.totals, before.micro
+    after.totals = before.totals
     after.book.load(pickle.loads(pickle.dumps(before.book.state())))
     for step in steps[stop:]:
         with sealed_at(seal):
@@ -203,7 +256,7 @@ def test_of_touches_at_one_time_the_higher_event_id_is_the_later() -> None:
     ledger.publish()
     told = [touch for touch, *_ in ledger.records["o", "i1"][3]]
     assert told == ["10", "9", "Z", "z", "zz", "é", "事"]
-    assert ledger.records["o", "i1"][4] == {"last_touch": [0] * 6 + [90], "linear": [13] * 6 + [12]}
+    assert ledger.summary()["click_7d_view_1d", "linear", "coupon\x1fc1", T0 // 60_000] == (90, 1_000_000, 0)
 
 
 def test_a_line_given_back_in_full_leaves_nothing_anywhere() -> None:
@@ -216,7 +269,7 @@ def test_a_line_given_back_in_full_leaves_nothing_anywhere() -> None:
     ledger.settle()
     ledger.publish()
     assert ledger.summary() == {}
-    assert ledger.records["o", "i1"][4] == {"last_touch": [0], "linear": [0]}
+    assert ledger.records["o", "i1"][1:3] == (0, 0)
 
 
 def test_a_line_moved_to_another_room_at_the_same_time_is_credited_there() -> None:
@@ -322,3 +375,87 @@ def test_stretches_whose_touches_are_all_too_old_are_dropped() -> None:
     assert [told for told, *_ in ledger.records["o", "i1"][3]] == [
         f"{ab}{n}" for n in range(32, 40) for ab in "ab"
     ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(_touches(), _histories(), _SOME)
+def test_every_model_gives_each_lines_net_amount_and_a_refunded_one_nothing(
+    touches: list[Touch], histories: list[list[Line]], windows: Sequence[str]
+) -> None:
+    lines = [history[-1] for history in histories]
+    ledger = _ledger(windows)
+    ledger.take(lines)
+    ledger.take(touches)
+    ledger.settle()
+    per_kind: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for (window, model, name, _), sums in ledger.summary().items():
+        kind = name.split("\x1f")[0]
+        held = per_kind[window, model, kind if kind in FURTHER else "channel"]
+        held[:] = held[0] + sums[0], held[1] + sums[1]
+    whole = [sum(line.net_minor for line in lines), sum(line.micro_orders for line in lines)]
+    assert all(held == whole for held in per_kind.values())
+    ledger.take([line._replace(net_minor=0, micro_orders=0) for line in lines])
+    ledger.settle()
+    assert ledger.summary() == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "shares"),
+    [
+        ("last_touch", [0, 0, 0, 101]),
+        ("first_touch", [101, 0, 0, 0]),
+        ("last_paid_touch", [0, 101, 0, 0]),
+        ("linear", [26, 25, 25, 25]),
+        ("position", [41, 10, 10, 40]),
+        ("time_decay", [15, 27, 30, 29]),
+    ],
+)
+def test_a_line_by_hand(model: str, shares: list[int]) -> None:
+    """Under `time_decay` a week-old click weighs a half, one of yesterday 2^(-1/7) = 0.906, those of now 1 each."""
+    touches = [
+        Touch("a", "click", T0 - 7 * DAY, "u", None, "i1", None, None, None, "search"),
+        Touch("b", "click", T0 - DAY, "u", None, "i1", "c1"),
+        Touch("c", "click", T0, "u", None, "i1", None, None, None, "share"),
+        Touch("d", "click", T0, "u", None, "i1", None, None, None, "other"),
+    ]
+    line = _line("o", T0, net=101)
+    assert [minor for _, minor, _ in shares_of(line, touches, "click_7d_view_1d", model)] == shares
+    ledger = _ledger()
+    ledger.take(touches)
+    ledger.take([line])
+    ledger.settle()
+    names = ["traffic_source\x1fsearch", "coupon\x1fc1", "traffic_source\x1fshare", "traffic_source\x1fother"]
+    found = ledger.summary()
+    told = [found.get(("click_7d_view_1d", model, name, T0 // 60_000), (0, 0, 0))[0] for name in names]
+    assert told == shares
+
+
+@settings(max_examples=60, deadline=None)
+@given(_arrivals(), st.sets(st.integers(0, 20)), _SOME)
+def test_the_paths_of_what_is_given_and_taken_back_come_to_what_lines_finally_are(
+    arrivals: tuple[list[Step], list[Line], list[Touch]], settled: set[int], windows: Sequence[str]
+) -> None:
+    steps, lines, touches = arrivals
+    ledger, held = _ledger(windows), Counter[tuple[str, int, int, int, tuple[tuple[str, bool], ...]]]()
+
+    def watch(paths: LinePaths) -> None:
+        at, names = 0, ledger.book.origins.names(paths.names[:, 0]).to_pylist()
+        amounts = zip(paths.pay_time_ms, paths.net_minor, paths.micro_orders, paths.counts, strict=True)
+        for *line, count in amounts:
+            path = tuple(zip(names[at : at + count], paths.together[at : at + count].tolist(), strict=True))
+            held[ATTRIBUTION_WINDOWS[paths.window], *map(int, line), path] += paths.sign
+            at += count
+
+    for number, step in enumerate(steps):
+        ledger.take(step)
+        if number in settled:
+            ledger.book.settle(watch)
+    ledger.book.settle(watch)
+    assert +held == Counter(
+        (
+            window, line.pay_time_ms, line.net_minor, line.micro_orders,
+            tuple(("\x1f".join(t.channel), is_direct(t, line)) for t in eligible(line, touches, window)),
+        )
+        for line in lines for window in windows
+    )  # fmt: skip
+    assert min(held.values(), default=0) >= 0

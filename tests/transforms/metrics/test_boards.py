@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_cells import FIRST, HORIZON_MINUTES, ZONE, Add, batch_of, sums_of
 
@@ -129,6 +129,7 @@ def test_equal_values_at_the_edge_stand_in_the_order_of_their_ids() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(_ADD, max_size=30), st.lists(_ADD, max_size=30))
+@example([(0, "", 0, (-2, 0)), (3, "a", 0, (1, 0))], [(3, "", 0, (1, 0))])
 def test_a_restored_table_hands_on_every_board_again(before: list[Add], after: list[Add]) -> None:
     first, second = Kept(), Kept()
     first.cells.merge(batch_of(before))

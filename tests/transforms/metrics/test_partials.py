@@ -35,10 +35,17 @@ def test_partial_sums_are_the_count_of_the_events(rows: list[Row]) -> None:
 @given(events())
 def test_touches_are_counted_by_the_channel_that_paid_for_them(rows: list[Row]) -> None:
     told = touch_partials(touches_of(EventView(batch_of(rows)), DIMENSIONS))
-    cells = zip(told["id"].to_pylist(), told["minute"].to_pylist(), strict=True)
-    assert dict(zip(cells, (adds for (adds,) in told["t"].to_pylist()), strict=True)) == touches_of_channel(
-        rows
-    )
+    cells = zip(*(told[name].to_pylist() for name in ("group", "id", "minute")), strict=True)
+    counts = dict(zip(cells, (adds for (adds,) in told["t"].to_pylist()), strict=True))
+    own = {(name, minute): count for (further, name, minute), count in counts.items() if not further}
+    assert own == touches_of_channel(rows)
+    creators = Counter[tuple[str, int]]()
+    for row in rows:
+        for (_, minute), count in touches_of_channel([row]).items():
+            creators[f"creator\x1f{row.get('creator_id') or 'none'}", minute] += count
+    assert creators == {
+        (name, minute): count for (_, name, minute), count in counts.items() if name.startswith("creator\x1f")
+    }
 
 
 @settings(max_examples=60, deadline=None)
