@@ -5,6 +5,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 EVENTS ?= 1000000
 
+# Python keeps what it compiled: compiling all that a start imports again takes longer than the start itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test chaos lint format bench lock clean
 

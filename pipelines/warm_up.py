@@ -1,10 +1,11 @@
 """Load every compiled kernel before the first event: one small evening through all steps, nothing published.
 
 Loading takes a second or two from numba's cache, and about a minute when nothing is compiled yet; a live job
-must not spend it while events wait. `python -m pipelines.warm_up` fills the cache, as `make setup` does.
+must not spend it while events wait. `python -m pipelines.warm_up` fills the cache on two cores, as `make setup` does.
 """
 
 import json
+import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
@@ -22,7 +23,7 @@ from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, FINAL, Piece, Progress
 from transforms.publish import Lossless
 from transforms.recommend.shard import LearnerShard
-from transforms.shards import Shard
+from transforms.shards import Output, Shard
 
 _START_MS = 1_767_225_600_000
 _HOUR_MS = 3_600_000
@@ -95,14 +96,53 @@ _PIECES = ((0, 1), (1, 1000), (2, 100), (2, 100))
 """Number and guests of each: one row, more than the tables begin with, more of the same orders, duplicates alone."""
 
 
+_FIRST = ""
+"""The step that all others follow."""
+_LONG_CHAIN = "new"
+"""The output behind which most steps follow one another: orders, their lines, credit, figures."""
+
+
 def warm_up(recommender: bool = True) -> None:
     """Run some events through every step, in pieces of several sizes, in throwaway state."""
     bounds = TimeBounds()
-    intake, shards = Intake(compile_gate(), bounds), _shards(bounds, recommender)
+    shards = _shards(bounds, recommender)
+    for piece in _pieces(bounds):
+        _through(shards, piece)
+    _restore(shards)
+
+
+def compile_all() -> None:
+    """Compile every kernel on two cores: those of orders and credit here, those that learn and count beside."""
+    bounds = TimeBounds()
+    shards = _shards(bounds, recommender=True)
+    routed = [routed for piece in _pieces(bounds) for routed in shards[_FIRST].absorb(piece)]
+    # Forked, since nothing runs beside it yet and all imports and what the first steps need are there already.
+    beside = multiprocessing.get_context("fork").Process(target=_follow, args=(shards, routed, False))
+    beside.start()
+    _follow(shards, routed, True)
+    beside.join()
+    if beside.exitcode:
+        raise ChildProcessError(f"compiling beside ended with {beside.exitcode}; its error stands above")
+    warm_up()
+
+
+def _pieces(bounds: TimeBounds) -> Iterator[Piece]:
+    intake = Intake(compile_gate(), bounds)
     for sequence, (number, guests) in enumerate(_PIECES, start=1):
         taken = intake.take(decode_jsonl(_lines(number, guests)), BEFORE_ALL_MS)
         watermark_ms = _START_MS if sequence < len(_PIECES) else _START_MS + 24 * _HOUR_MS
-        _through(shards, Piece(Progress(0, 1, sequence, watermark_ms), (taken.admitted,), FINAL))
+        yield Piece(Progress(0, 1, sequence, watermark_ms), (taken.admitted,), FINAL)
+
+
+def _follow(shards: dict[str, Shard], routed: list[Output], chain: bool) -> None:
+    """Take what the first step gave into the steps behind it: either those of the long chain or the others."""
+    for output, (_, piece) in routed:
+        if output in shards and (output == _LONG_CHAIN) == chain:
+            _through(shards, piece, output)
+    _restore(shards)
+
+
+def _restore(shards: dict[str, Shard]) -> None:
     for shard in shards.values():
         shard.load(shard.state())
 
@@ -129,11 +169,11 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
     return shards
 
 
-def _through(shards: dict[str, Shard], piece: Piece, step: str = "") -> None:
+def _through(shards: dict[str, Shard], piece: Piece, step: str = _FIRST) -> None:
     for output, (_, following) in shards[step].absorb(piece):
         if output in shards:
             _through(shards, following, output)
 
 
 if __name__ == "__main__":
-    warm_up()
+    compile_all()
