@@ -26,7 +26,9 @@ from transforms.recommend.shard import LearnerShard
 from transforms.shards import Output, Shard
 
 _START_MS = 1_767_225_600_000
-_HOUR_MS = 3_600_000
+_HORIZON_MS = 30 * 86_400_000
+_BEYOND_ALL_MS = 2 * _HORIZON_MS
+"""When nothing that the events left can change any more."""
 
 
 class Nowhere(Lossless):
@@ -76,11 +78,15 @@ def _events(guest: int) -> Iterator[Mapping[str, object]]:
     yield common | {"event_type": "click", "item_id": "j", "campaign_id": "m"}
     for status in ("placed", "paid", "refunded", "cancelled"):
         yield common | {"event_type": "order", "order_status": status, **order}
+    if guest:  # A table of one row is laid out otherwise than one of more, so the first guest has one order.
+        yield common | {"event_type": "order", "order_status": "paid", **order, "order_id": f"kept{guest}"}
     yield {"event_type": "follow", "user_id": "v"}
     yield {"event_type": "coupon", "coupon_id": "k", "coupon_status": "granted", "holdout_share": 0.1}
     yield common | {"event_type": "click", "item_id": "i"}
+    # A broadcast that is seen before it is told who holds it, which is what later moves its figures.
+    yield {"event_type": "view", "user_id": f"u{guest}", "room_id": "r", "session_id": f"s{guest}"}
     told = {"base_id": f"b{guest}", "campaign_id": "m", "live_status": "started"}
-    yield {"event_type": "live", "room_id": "r", "session_id": "s", "creator_id": "c", **told}
+    yield {"event_type": "live", "room_id": "r", "session_id": f"s{guest - 1}", "creator_id": "c", **told}
 
 
 def _lines(piece: int, guests: int) -> bytes:
@@ -130,7 +136,7 @@ def _pieces(bounds: TimeBounds) -> Iterator[Piece]:
     intake = Intake(compile_gate(), bounds)
     for sequence, (number, guests) in enumerate(_PIECES, start=1):
         taken = intake.take(decode_jsonl(_lines(number, guests)), BEFORE_ALL_MS)
-        watermark_ms = _START_MS if sequence < len(_PIECES) else _START_MS + 24 * _HOUR_MS
+        watermark_ms = _START_MS if sequence < len(_PIECES) else _START_MS + _BEYOND_ALL_MS
         yield Piece(Progress(0, 1, sequence, watermark_ms), (taken.admitted,), FINAL)
 
 
@@ -153,7 +159,7 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
     def pace() -> Pace:
         return Pace(0.0, lambda: float(next(steps)))
 
-    late_ms, long_ms = bounds.allowed_lateness_ms, 30 * 24 * _HOUR_MS
+    late_ms, long_ms = bounds.allowed_lateness_ms, _HORIZON_MS
     shards: dict[str, Shard] = {
         "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender), lambda *_: None),
         "new": OrderShard(0, 1, long_ms, late_ms, Nowhere, "warm", pace),

@@ -12,6 +12,7 @@ from schemas.codecs.jsonl import decode_jsonl
 from schemas.gate import compile_gate
 from schemas.keys import VERSION_BYTES
 from transforms.attribution.shard import AttributionShard
+from transforms.boards import Board
 from transforms.dedup import DedupShard, Routes
 from transforms.intake import Intake, TimeBounds
 from transforms.metrics.shard import CellShard
@@ -42,6 +43,9 @@ class Held(Lossless):
             self.values[key, name] = bytes(value)[VERSION_BYTES:]
 
     set_once = set_newer
+
+    def set_boards(self, key: str, version: bytes, boards: Sequence[Board]) -> None:
+        """Nothing is asked of it."""
 
     def add_windows(self, key: str, starts_ms: Sequence[int]) -> None:
         """Nothing is asked of it."""

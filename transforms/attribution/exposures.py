@@ -24,7 +24,6 @@ from transforms.pacing import Sweep
 from transforms.state.columns import Columns
 from transforms.state.hashing import Hashes
 from transforms.state.index import HashIndex
-from transforms.state.records import Records
 
 AFTER_MS: Final = 86_400_000
 """How long after the end of a coupon's life spending counts."""
@@ -45,7 +44,7 @@ class Exposures:
         self._users, self._coupons = HashIndex(), HashIndex()
         self._user = Columns(spend=np.int32, member=np.int32)
         self._coupon = Columns(ends=np.int64, hash=np.uint64)
-        self._spend = Records(time=np.int64, amount=np.int64, user=np.int32, next=np.int32)
+        self._spend = Columns(time=np.int64, amount=np.int64, user=np.int32, next=np.int32)
         self._member = Columns(
             first=np.int64, net=np.int64, user=np.int32, coupon=np.int32, next=np.int32, arm=np.uint8
         )
