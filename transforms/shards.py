@@ -37,7 +37,11 @@ COMPACT_AFTER_BYTES: Final = 64 << 20
 _ENTRY: Final = struct.Struct("<cH")
 """What stands before an entry of the log: its kind, and the format of state that it was written in."""
 _PIECE: Final = b"p"
+_PART: Final = b"t"
 _SNAPSHOT: Final = b"s"
+"""A snapshot is entries of parts and one of this kind for the last."""
+_PART_BYTES: Final = 4 << 20
+"""A runner holds an entry several times over while it takes it in: whole snapshots would fill its heap."""
 _CODER: Final = PieceCoder()
 _CRC_BITS: Final = 32
 _CRC_MASK: Final = (1 << _CRC_BITS) - 1
@@ -98,6 +102,7 @@ class _Held:
 
     def __init__(self, shard: Shard) -> None:
         self.shard, self.version = shard, 0
+        self.parts: list[bytes] = []
         self.logged_bytes = self.snapshot_bytes = 0
         self.order, self.numbers = InOrder(), Numbers()
 
@@ -203,9 +208,12 @@ class _ShardDoFn(beam.DoFn):
                 f"The saved state of step {self._name} has format {written}, this version reads {checkpoints.FORMAT}. "
                 "Go on with the version that wrote it, or run again with --fresh to start over."
             )
-        if kind == _SNAPSHOT:
-            held.snapshot_bytes = len(entry)
-            held.load(pickle.loads(entry[_ENTRY.size :]))
+        if kind in (_PART, _SNAPSHOT):
+            held.parts.append(entry[_ENTRY.size :])
+            if kind == _SNAPSHOT:
+                snapshot, held.parts = b"".join(held.parts), []
+                held.snapshot_bytes = len(snapshot)
+                held.load(pickle.loads(snapshot))
             return
         held.logged_bytes += len(entry)
         for ready in held.order.take(_CODER.decode(entry[_ENTRY.size :])):
@@ -218,17 +226,24 @@ class _ShardDoFn(beam.DoFn):
         It also holds the epoch that was published under, for whoever goes on from here.
         """
         encoded = _CODER.encode(held.shard.logged(piece))
-        entry = _ENTRY.pack(_PIECE, checkpoints.FORMAT) + encoded
-        held.logged_bytes += len(entry)
+        held.logged_bytes += len(encoded)
         if held.logged_bytes > max(COMPACT_AFTER_BYTES, held.snapshot_bytes):
-            entry = _ENTRY.pack(_SNAPSHOT, checkpoints.FORMAT) + pickle.dumps(held.state(), protocol=5)
-            held.logged_bytes, held.snapshot_bytes = 0, len(entry)
+            snapshot = pickle.dumps(held.state(), protocol=5)
+            held.logged_bytes, held.snapshot_bytes = 0, len(snapshot)
             log.clear()
-        log.add(entry)
+            for begin in range(0, len(snapshot), _PART_BYTES):
+                kind = _PART if begin + _PART_BYTES < len(snapshot) else _SNAPSHOT
+                log.add(_entry(kind, snapshot[begin : begin + _PART_BYTES]))
+        else:
+            log.add(_entry(_PIECE, encoded))
         outlet = held.shard.outlet()
         epoch = outlet.publisher.epoch() if outlet else 0
         held.version = epoch << _CRC_BITS | crc32(encoded, before & _CRC_MASK)
         version.write(held.version)
+
+
+def _entry(kind: bytes, content: bytes) -> bytes:
+    return _ENTRY.pack(kind, checkpoints.FORMAT) + content
 
 
 def made_lasting(shard: "Publishes", archive: Archive, count: Count, urgent: int) -> None:

@@ -25,8 +25,8 @@ SAVEPOINTS: Final = "savepoints"
 CONFIGURATION: Final = "conf"
 JOB_CONFIGURATION: Final = "conf-jobs"
 ZOOKEEPER_FILE: Final = "zoo.cfg"
-HEAP_MB: Final = 1024
-"""Heap of a TaskManager: the framework's part and the tasks', which hold the log of Beam state in memory."""
+HEAP_MB: Final = 1536
+"""Heap of a TaskManager: the framework's part and the tasks', which hold what is under way between steps and to state."""
 FRAMEWORK_HEAP_MB: Final = 128
 
 
@@ -104,6 +104,8 @@ def flink_settings(folder: Path, shape: FlinkShape, ports: dict[str, int]) -> di
         "heartbeat.interval": 500,
         "heartbeat.timeout": 10000,
         "cluster.evenly-spread-out-slots": True,
+        # A thread that ran out of memory would leave the job waiting for it for ever.
+        "cluster.uncaught-exception-handling": "FAIL",
         # Beam's jars are on the class path of the cluster; jobs bring none.
         "classloader.resolve-order": "parent-first",
         # Metrics are asked for anew only once all have answered, and a killed TaskManager never does: the default

@@ -13,7 +13,7 @@ from recovery import recovered
 
 pytestmark = [pytest.mark.flink, pytest.mark.kafka]
 
-EVENTS = 30_000
+EVENTS = 15_000
 PARTITIONS = 3
 
 

@@ -53,7 +53,7 @@ def test_a_board_that_is_as_of_the_figures_is_ranked_from_them(
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            replayed(tmp_path, generate(150_000, 2.0), settings={"batch_rows": 400}, speed=100_000.0)
+            replayed(tmp_path, generate(60_000, 2.0), settings={"batch_rows": 400}, speed=100_000.0)
         finally:
             ended.set()
             watcher.join()

@@ -146,6 +146,17 @@ def test_state_of_another_format_is_refused_and_left_as_it_is(
     assert cells == before
 
 
+def test_a_snapshot_in_many_parts_is_put_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "COMPACT_AFTER_BYTES", 1)
+    monkeypatch.setattr(shards, "_PART_BYTES", 16)
+    cells = Cells()
+    for number in range(30):
+        fed(worker(), 0, [number], cells)
+    assert len(cells.entries) > 4
+    assert max(map(len, cells.entries)) < 40
+    assert fed(worker(), 0, [], cells) == expected(0, list(range(30)))
+
+
 def test_state_from_before_formats_were_written_is_refused() -> None:
     snapshot = pickle.dumps(CountingShard(0).state(), protocol=5)
     for entry in (b"s" + snapshot, b"p" + PieceCoder().encode(piece_of([1]))):
