@@ -1,5 +1,6 @@
 """From a request to an endpoint and back: who asks, what for, may they, and the answer in the form they accept."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -22,6 +23,18 @@ def route_of(endpoint: Endpoint, service: Service) -> Route:
     """Return the route that answers an endpoint's requests."""
 
     async def answer(request: Request) -> Response:
+        began, status = time.perf_counter(), 500
+        try:
+            response = await answered(request)
+            status = response.status_code
+        except RequestError as error:
+            status = error.status
+            raise
+        finally:
+            service.meters.note(endpoint.name, status, time.perf_counter() - began)
+        return response
+
+    async def answered(request: Request) -> Response:
         principal = service.doorkeeper.admit(request.headers)
         path = path_of(endpoint.path_type, request.path_params)
         query = query_of(endpoint.query_type, request.query_params)
@@ -29,8 +42,8 @@ def route_of(endpoint: Endpoint, service: Service) -> Route:
         asked = Asked(service, principal, path, query, body)
         principal.check(endpoint.access, endpoint.of_whom(asked))
         form = chosen_form(request.headers.get("accept", ""))
-        answered = await endpoint.handle(asked)
-        return Response(encoded(answered, form), media_type=form, headers={"Vary": "Accept"})
+        found = await endpoint.handle(asked)
+        return Response(encoded(found, form), media_type=form, headers={"Vary": "Accept"})
 
     return Route(route_path(endpoint.path), answer, methods=[endpoint.method], name=endpoint.name)
 
