@@ -1,7 +1,9 @@
 """From a request to an endpoint and back: who asks, what for, may they, and the answer in the form they accept."""
 
+import re
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -60,7 +62,7 @@ def route_path(path: str) -> str:
 def path_of(kind: type[S], given: Mapping[str, Any]) -> S:
     """Return a path's parameters; raises RequestError (404) for what no path can be."""
     try:
-        return msgspec.convert(dict(given), kind, strict=False)
+        return msgspec.convert(dict(given), kind)
     except msgspec.ValidationError as error:
         raise RequestError(404, f"There is nothing here: {error}.") from None
 
@@ -71,10 +73,32 @@ def query_of(kind: type[S], given: QueryParams) -> S:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise RequestError(400, f"`{twice}` is given more than once.")
+    numbers = _numbers(kind)
+    typed = {name: _number(text) if name in numbers else text for name, text in given.items()}
     try:
-        return msgspec.convert(dict(given), kind, strict=False)
+        return msgspec.convert(typed, kind)
     except msgspec.ValidationError as error:
         raise RequestError(400, f"The query cannot be meant: {error}.") from None
+
+
+@cache
+def _numbers(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the names of the parameters that are whole numbers; all others are text, whatever it looks like."""
+    return frozenset(
+        field.encode_name
+        for field in msgspec.structs.fields(kind)
+        if _is_number(msgspec.inspect.type_info(field.type))
+    )
+
+
+def _is_number(kind: msgspec.inspect.Type) -> bool:
+    if isinstance(kind, msgspec.inspect.Metadata):
+        return _is_number(kind.type)
+    return isinstance(kind, msgspec.inspect.IntType)
+
+
+def _number(text: str) -> int | str:
+    return int(text) if re.fullmatch("-?[0-9]{1,18}", text, re.ASCII) else text
 
 
 async def body_of(kind: type[S], request: Request) -> S:

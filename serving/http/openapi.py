@@ -59,7 +59,7 @@ def _operation(endpoint: Endpoint, config: ServeConfig) -> Document:
         "parameters": [*path_parameters, *_parameters(endpoint.query_type, "query")],
     }
     if endpoint.body_type is not None:
-        statuses += [413, 415]
+        statuses += [404, 413, 415]
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(endpoint.body_type)}}}
     forms: Document = {JSON: {"schema": _ref(endpoint.answer)}, MSGPACK: {}}
     if "rows" in endpoint.answer.__struct_fields__:
