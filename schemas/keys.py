@@ -30,6 +30,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{r}:model` | hash | `model` → recommender model |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
 | `NS:{s}` | hash | `begin`, `end`, `boards` → version of the figures being written, last written whole, and of the boards |
+| `NS:{s}:changes` | stream | `changed` → what each publication changed (`schemas.changes`); the newest few thousand |
 | `NS:writers` | hash | writer → how many flushes it has made; one that finds less knows that something was lost |
 | `NS:writers:{N}` | hash | the same on further nodes of a Redis Cluster: the smallest N in a slot of each |
 | `NS:v:{…}` | string | the newest version that was written to the hash of the same braces; for writers only |
@@ -95,7 +96,7 @@ local fresh, refused = {}, 0
 for i = 1, n do
   local value = ARGV[2 * i + 2]
   if held[i] and is_older(value, held[i]) then
-    refused = refused + 1
+    if string.sub(held[i], 1, 4) ~= '\\255\\255\\255\\255' then refused = refused + 1 end
   else
     fresh[#fresh + 1] = fields[i]
     fresh[#fresh + 1] = value
@@ -110,8 +111,23 @@ return refused
 
 Keys: the hash and its mark (`mark_key`). Arguments: the oldest and the newest version written, then fields and
 values. The mark is at least the version of every field, so a write no older than it need not look at the fields,
-which takes a third of the server's time; without a mark beside a hash, all are looked at. Versions are compared as
-numbers: Lua compares strings by the server's locale, and not by their bytes.
+which takes a third of the server's time; without a mark beside a hash, all are looked at. What a tombstone keeps out
+is not counted. Versions are compared as numbers: Lua compares strings by the server's locale, not by their bytes.
+"""
+
+TOMBSTONE: Final = b"\xff" * VERSION_BYTES
+"""A value that says that something was forgotten for good: newer than any, with nothing behind its version."""
+
+BURY: Final = """
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[2])
+if held and held ~= ARGV[2] then return 1 end
+return 0
+"""
+"""Put a tombstone in the place of a field's value; returns whether there was one.
+
+Keys: the hash and its mark, which from then on has every write look at the fields. Arguments: the field, the tombstone.
 """
 
 SET_BOARDS: Final = (
@@ -327,6 +343,11 @@ def progress_key(namespace: str) -> str:
 def snapshot_key(namespace: str) -> str:
     """Key of which figures stand there whole: written first and last, so equal unless some are under way."""
     return f"{namespace}:{{s}}"
+
+
+def changes_key(namespace: str) -> str:
+    """Key of the stream of what each publication changed; in the slot of the snapshot."""
+    return f"{namespace}:{{s}}:changes"
 
 
 def counts_key(namespace: str) -> str:
