@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CLEAN: Final = "clean"
 RUNNING: Final = "running"
 _BATCH: Final = 1000
-_VERSIONED: Final = ("m", "a", "t", "f", "n", "g", "k", "l", "h", "p", "c", "x")
+_VERSIONED: Final = ("m", "a", "t", "f", "n", "g", "k", "l", "h", "p", "c", "x", "y")
 """Kinds of keys whose values must not outlive a lost stretch; the recommender's are rewritten anyway."""
 
 

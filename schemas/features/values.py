@@ -1,0 +1,180 @@
+"""What stored values say at a moment: the same sums wherever they are read, live, in an export or in a training set.
+
+A window of length W at the moment T holds the events from the tile on that `T - W` lies in: at most one tile more
+than W (Chronon's sawtooth), exact at its near end. `Stored.read` takes what stands in Redis behind the version.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from schemas.features import value_kernels as kernels
+from schemas.features.layout import MAX, MIN, EntityLayout, Feature
+
+Value = int | float | str | list[str] | list[int] | None
+Array = npt.NDArray[Any]
+
+QUANTILE_GROWTH: Final = 1.04
+"""Each bucket of a quantile's histogram ends this many times as far as it begins: within 2 % of a true value."""
+
+_DECODER: Final = msgspec.msgpack.Decoder(tuple[int, int, bytes, bytes, list[str], bytes])
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The stored values of some entities of one kind."""
+
+    layout: EntityLayout
+    last_ms: Array
+    written_ms: Array
+    texts: list[list[str]]
+    parts: tuple[tuple[Array, Array], ...]
+    """Tiles, cells and recent values: the bytes of all entities, and where each one's begin."""
+
+    @classmethod
+    def read(cls, layout: EntityLayout, bodies: Sequence[bytes]) -> "Stored":
+        """Decode what stands behind the versions."""
+        rows = [_DECODER.decode(body) for body in bodies]
+        parts = tuple(_joined([row[place] for row in rows]) for place in (2, 3, 5))
+        last, written = (np.array([row[place] for row in rows], np.int64) for place in (0, 1))
+        return cls(layout, last, written, [row[4] for row in rows], parts)
+
+    def values(self, at_ms: Array, features: Sequence[Feature] | None = None) -> list[list[Value]]:
+        """Return each feature's values, one an entity, as of a moment for each entity."""
+        chosen = self.layout.features if features is None else features
+        windows = self._windows(at_ms)
+        return [self._feature(feature, at_ms, windows) for feature in chosen]
+
+    def _windows(self, at_ms: Array) -> Array:
+        layout = self.layout
+        out = np.zeros((len(self.last_ms), len(layout.requests)), np.int64)
+        if layout.requests:
+            asked = np.array([(each.column, each.window_ms) for each in layout.requests], np.int64)
+            levels = np.array([each.level for each in layout.requests])
+            kernels.window_values(
+                *self.parts[0], self.last_ms, at_ms, self._tile_ms, self._ops, self._op_bounds, asked,
+                np.searchsorted(levels, np.arange(len(layout.levels) + 1)), out,
+            )  # fmt: skip
+        return out
+
+    @cached_property
+    def _tile_ms(self) -> Array:
+        return np.array([level.tile_ms for level in self.layout.levels], np.int64)
+
+    @cached_property
+    def _ops(self) -> Array:
+        return np.array([op for level in self.layout.levels for op in level.columns], np.int8)
+
+    @cached_property
+    def _op_bounds(self) -> Array:
+        return np.cumsum([0, *(len(level.columns) for level in self.layout.levels)])
+
+    @cached_property
+    def _slot_ms(self) -> Array:
+        return np.array([slot.tile_ms for slot in self.layout.slots], np.int64)
+
+    def _feature(self, feature: Feature, at_ms: Array, windows: Array) -> list[Value]:
+        held = [windows[:, place] for place in feature.requests]
+        if feature.kind in ("count", "sum"):
+            return held[0].tolist()
+        if feature.kind in ("min", "max"):
+            nothing = kernels.NOTHING_LEAST if feature.kind == "min" else kernels.NOTHING_GREATEST
+            return [None if value == nothing else value for value in held[0].tolist()]
+        if feature.kind == "mean":
+            return _shares(held[0], held[1], 1.0, (0.0, 0.0))
+        if feature.kind == "ratio":
+            return _shares(held[0], held[1], feature.number, feature.prior)
+        if feature.kind == "slope":
+            minutes = feature.window_ms / 60_000
+            return ((2.0 * held[0] - held[1]) / minutes).tolist()
+        if feature.kind == "since":
+            ages = zip(held[0].tolist(), at_ms.tolist(), strict=True)
+            return [None if last == kernels.NOTHING_GREATEST else max(now - last, 0) for last, now in ages]
+        if feature.kind == "distinct":
+            out = np.zeros(len(at_ms), np.int64)
+            kernels.distinct_values(
+                *self.parts[1], self.last_ms, at_ms, self._slot_ms, feature.slot, feature.window_ms, out
+            )
+            return out.tolist()
+        each = {"decayed": self._decayed, "last": self._recent}.get(feature.kind, self._of_cells)
+        return [each(feature, row, int(at_ms[row])) for row in range(len(at_ms))]
+
+    def _decayed(self, feature: Feature, row: int, at_ms: int) -> Value:
+        data, bounds = self.parts[0]
+        request = self.layout.requests[feature.requests[0]]
+        return float(
+            kernels.decayed_values(
+                data, bounds[row], bounds[row + 1], self.last_ms[row], at_ms, self._tile_ms,
+                np.diff(self._op_bounds), self._ops, request.level, request.column, request.window_ms, feature.number,
+            )
+        )  # fmt: skip
+
+    def _recent(self, feature: Feature, row: int, at_ms: int) -> Value:
+        data, bounds = self.parts[2]
+        recent = self.layout.recent
+        codes = kernels.recent_of(
+            data, bounds[row], bounds[row + 1], len(recent), feature.slot, self.last_ms[row],
+            at_ms - feature.window_ms,
+        )[: int(feature.number)].tolist()  # fmt: skip
+        return [self.texts[row][code] for code in codes] if recent[feature.slot].text else codes
+
+    def _of_cells(self, feature: Feature, row: int, at_ms: int) -> Value:
+        data, bounds = self.parts[1]
+        tiles, values, counts = kernels.cells_of(
+            data, bounds[row], bounds[row + 1], feature.slot, self._slot_ms, self.last_ms[row]
+        )
+        kept = tiles >= (at_ms - feature.window_ms) // feature.tile_ms
+        values, counts = values[kept], counts[kept]
+        names = self.texts[row] if self.layout.slots[feature.slot].text else None
+        if feature.kind == "first":
+            return _named(names, values[-1:]) if len(values) else None
+        distinct, places = np.unique(values, return_inverse=True)
+        sums = np.bincount(places, weights=counts, minlength=len(distinct)).astype(np.int64)
+        if feature.kind == "quantile":
+            return _quantile(distinct[sums > 0], sums[sums > 0], feature.number)
+        ranked = sorted(
+            (-count, _named(names, [value])) for value, count in zip(distinct, sums, strict=True) if count > 0
+        )
+        return [name for _, name in ranked[: int(feature.number)]]
+
+
+def _joined(parts: list[bytes]) -> tuple[Array, Array]:
+    bounds = np.cumsum([0, *map(len, parts)])
+    return np.frombuffer(b"".join(parts), np.uint8), bounds
+
+
+def _named(names: list[str] | None, values: Any) -> Any:
+    return int(values[0]) if names is None else names[int(values[0])]
+
+
+def _shares(top: Array, bottom: Array, scale: float, prior: tuple[float, float]) -> list[Value]:
+    """Return scaled quotients; with a Beta prior (a, b) the mean of its posterior, without one None over nothing."""
+    more, less = prior
+    under = bottom + more + less
+    return [
+        scale * (float(one) + more) / float(other) if other > 0 else None
+        for one, other in zip(top.tolist(), under.tolist(), strict=True)
+    ]
+
+
+def _quantile(buckets: Array, counts: Array, share: float) -> Value:
+    """Return the middle of the bucket that holds the value at a share of all, smallest first."""
+    if not len(buckets):
+        return None
+    rank = int(np.ceil(share * counts.sum())) or 1
+    bucket = int(buckets[np.searchsorted(np.cumsum(counts), rank)])
+    return 0.0 if bucket == ZERO_BUCKET else QUANTILE_GROWTH ** (bucket - 0.5)
+
+
+ZERO_BUCKET: Final = -1
+"""The bucket of values below 1."""
+
+
+def nothing_of(op: int) -> int:
+    """Return what a column holds before its first event."""
+    return {MIN: kernels.NOTHING_LEAST, MAX: kernels.NOTHING_GREATEST}.get(op, 0)
