@@ -14,6 +14,8 @@ from schemas.metrics import ATTRIBUTION_WINDOWS
 from transforms.attribution.shard import AttributionShard
 from transforms.boards import Board
 from transforms.dedup import DedupShard, Routes
+from transforms.features.shard import FeatureShard
+from transforms.features.views import SHIPPED
 from transforms.intake import Intake, TimeBounds
 from transforms.io import wire  # noqa: F401 - loads its kernels
 from transforms.metrics.shard import CellShard
@@ -95,10 +97,10 @@ _PIECES = ((0, 1), (1, 1000), (2, 100), (2, 100))
 """Number and guests of each: one row, more than the tables begin with, more of the same orders, duplicates alone."""
 
 
-def warm_up(recommender: bool = True) -> None:
+def warm_up(recommender: bool = True, features: bool = True) -> None:
     """Run some events through every step, in pieces of several sizes, in throwaway state."""
     bounds = TimeBounds()
-    intake, shards = Intake(compile_gate(), bounds), _shards(bounds, recommender)
+    intake, shards = Intake(compile_gate(), bounds), _shards(bounds, recommender, features)
     for sequence, (number, guests) in enumerate(_PIECES, start=1):
         taken = intake.take(decode_jsonl(_lines(number, guests)), BEFORE_ALL_MS)
         watermark_ms = _START_MS if sequence < len(_PIECES) else _START_MS + 24 * _HOUR_MS
@@ -107,7 +109,7 @@ def warm_up(recommender: bool = True) -> None:
         shard.load(shard.state())
 
 
-def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
+def _shards(bounds: TimeBounds, recommender: bool, features: bool) -> dict[str, Shard]:
     steps = count()
 
     def pace() -> Pace:
@@ -115,7 +117,7 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
 
     late_ms, long_ms = bounds.allowed_lateness_ms, 30 * 24 * _HOUR_MS
     shards: dict[str, Shard] = {
-        "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender), lambda *_: None),
+        "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender, features=features), lambda *_: None),
         "new": OrderShard(0, 1, long_ms, late_ms, Nowhere, "warm", pace),
         "lines": AttributionShard(
             0, 1, ATTRIBUTION_WINDOWS, long_ms, late_ms, Nowhere, "warm", pace, ("creator",)
@@ -126,6 +128,8 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
     }
     if recommender:
         shards["learn"] = LearnerShard(Nowhere, "warm", pace)
+    if features:
+        shards["features"] = FeatureShard(SHIPPED, "UTC", late_ms, long_ms, Nowhere, "warm", pace)
     return shards
 
 

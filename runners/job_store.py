@@ -9,6 +9,7 @@ from schemas.keys import (
     VERSION_BYTES,
     counts_key,
     epoch_key,
+    erased_key,
     job_key,
     snapshot_key,
     unpack,
@@ -56,10 +57,15 @@ class JobStore:
             total.update(unpack(value)[1])
         return {"events": total.total(), **total}
 
+    def erased(self) -> list[str]:
+        """Return the users who were erased, of whom no feature may know anything."""
+        held: Any = self._redis.hkeys(erased_key(self._namespace))
+        return sorted(user.decode() for user in held)
+
     def clear(self) -> None:
-        """Delete every figure; the epoch stays."""
-        keep = epoch_key(self._namespace).encode()
-        self._unlink(key for key in self._keys("*") if key != keep)
+        """Delete every figure; the epoch and the tombstones of erased users stay."""
+        keep = {epoch_key(self._namespace).encode(), erased_key(self._namespace).encode()}
+        self._unlink(key for key in self._keys("*") if key not in keep)
 
     def _keys(self, pattern: str) -> Iterable[bytes]:
         return self._redis.scan_iter(match=f"{self._namespace}:{pattern}", count=_BATCH)

@@ -43,6 +43,8 @@ class Settings:
     source_parallelism: int = 2
     shards: int = 2
     sink: str | None = None
+    features: Path | None = None
+    """A Python file of feature views."""
 
 
 class _Given(NamedTuple):
@@ -188,6 +190,7 @@ def _attribution_window(value: object) -> str:
 _FIELDS: Final = {field.name.removesuffix("_ms"): field.name for field in fields(Settings)}
 _PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
     "data_dir": _path,
+    "features": _path,
     "namespace": _namespace,
     "currency": _currency,
     "timezone": _timezone,

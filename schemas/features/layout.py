@@ -80,6 +80,7 @@ class Feature:
     number: float = 0.0
     prior: tuple[float, float] = (0.0, 0.0)
     unit: str = ""
+    fresh_ms: int = 0
     ttl_ms: int = 0
 
     @property
@@ -115,6 +116,7 @@ class ViewInfo:
     entity: tuple[str, ...]
     on: tuple[str, ...]
     windows: tuple[str, ...]
+    fresh_ms: int
     ttl_ms: int
     owner: str
     doc: str

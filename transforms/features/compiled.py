@@ -129,7 +129,9 @@ def compile_views(views: Iterable[FeatureView]) -> CompiledViews:
         _entity(entity, [view for view in views if view.entity == entity]) for entity in entities
     )
     infos = tuple(
-        ViewInfo(view.name, view.version, view.entity, view.on, view.windows, view.ttl_ms, view.owner, view.doc)
+        ViewInfo(
+            view.name, view.version, view.entity, view.on, view.windows, view.fresh_ms, view.ttl_ms, view.owner, view.doc
+        )
         for view in views
     )
     return CompiledViews(plans, Catalogue(infos, tuple(plan.layout for plan in plans)))
@@ -191,7 +193,7 @@ def _feature(plan: EntityPlan, view: FeatureView, aggregation: Aggregation, wind
         number = float(parsed(aggregation.half_life))
     feature = Feature(
         view.name, aggregation.label, window, window_ms, tile_ms, aggregation.kind, (), slot, number, prior,
-        aggregation.unit, view.ttl_ms,
+        aggregation.unit, view.fresh_ms, view.ttl_ms,
     )  # fmt: skip
     return _Asked(feature, requests)
 

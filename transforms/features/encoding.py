@@ -53,17 +53,15 @@ def _encoded(table: "EntityTable", rows: Array, ids: Texts, names: ValueNames) -
 
 
 def _tiles(table: "EntityTable", rows: Array, newest: Array) -> list[bytes]:
-    if not table.levels:
-        return [b""] * len(rows)
-    bounds = np.empty(len(rows) + 1, np.int64)
-    levels = tuple(
-        (
-            nodes.heads[:, 0], nodes.rows["start"], nodes.nexts, nodes.values, level.tile_ms, level.keep,
-            np.array(level.columns, np.int64),
-        )
-        for nodes, level in zip(table.levels, table.layout.levels, strict=True)
-    )  # fmt: skip
-    return _cut(kernels.write_tiles(np.empty(_BUFFER, np.uint8), rows, bounds, newest, levels), bounds)
+    """Return the tiles of each entity, length after length."""
+    parts, bounds = [], np.empty(len(rows) + 1, np.int64)
+    for nodes, level in zip(table.levels, table.layout.levels, strict=True):
+        out = kernels.write_tiles(
+            np.empty(_BUFFER, np.uint8), rows, bounds, newest, nodes.heads.reshape(-1), nodes.rows["start"], nodes.nexts,
+            nodes.values, level.tile_ms, level.keep, np.array(level.columns, np.int64),
+        )  # fmt: skip
+        parts.append(_cut(out, bounds))
+    return [b"".join(of_one) for of_one in zip(*parts, strict=True)] if parts else [b""] * len(rows)
 
 
 def _recent(table: "EntityTable", rows: Array, newest: Array) -> tuple[list[bytes], Array, Array]:

@@ -112,7 +112,13 @@ class FeatureRows:
     @classmethod
     def of(cls, batch: pa.RecordBatch, timezone: str) -> "FeatureRows":
         """Read what `feature_events` returned."""
-        times = views.numbers(batch["event_time_ms"], np.int64)
+        # Copies: kernels are compiled for one kind of array, which may be written to.
+        kinds, times, events, lines = (
+            views.numbers(batch[name], kind).copy()
+            for name, kind in (
+                ("kind", np.int8), ("event_time_ms", np.int64), ("event", np.uint64), ("line", np.uint64),
+            )
+        )  # fmt: skip
         numbers = np.full((len(NUMBERS), batch.num_rows), MISSING, np.int64)
         for name in _SENT:
             _fill(numbers[NUMBERS.index(name)], batch[name])
@@ -124,9 +130,8 @@ class FeatureRows:
         for place, column in enumerate(texts.values()):
             hashes[place] = _hashes(column)
         return cls(
-            views.numbers(batch["kind"], np.int8), np.ones(len(times), np.int8), times,
-            views.numbers(batch["event"], np.uint64), views.numbers(batch["line"], np.uint64), numbers, hashes, texts,
-        )  # fmt: skip
+            kinds, np.ones(len(times), np.int8), times, events, lines, numbers, hashes, texts
+        )
 
     def ids(self, entity: Sequence[str], rows: Array) -> list[list[str]]:
         """Return the ids of some rows' entity, a list a row."""

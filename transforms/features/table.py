@@ -84,7 +84,7 @@ class EntityTable:
         for level, plan, nodes in zip(self.layout.levels, self._plans, self.levels, strict=True):
             nodes.open(len(self._index), len(found))
             kernels.add_to_tiles(
-                found, picked, rows.kinds, rows.signs, rows.times_ms, rows.numbers, newest, nodes.heads[:, 0],
+                found, picked, rows.kinds, rows.signs, rows.times_ms, rows.numbers, newest, nodes.heads.reshape(-1),
                 nodes.rows["start"], nodes.nexts, nodes.values, nodes.taken, level.tile_ms, level.keep, *plan,
             )  # fmt: skip
         for place, (slot, _) in enumerate(self.plan.slots):

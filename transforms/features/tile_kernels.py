@@ -300,29 +300,33 @@ def _zigzag(value):
 
 
 @njit(cache=True, nogil=True)
-def write_level(out, at, row, newest, heads, starts, nexts, values, tile_ms, keep, ops):
-    """Write the tiles of one length of one entity; those that hold nothing are left out."""
-    oldest, count = newest[row] // tile_ms - keep + 1, 0
-    node = heads[row]
-    while node >= 0 and starts[node] >= oldest:
-        count += _holds(values, node, ops)
-        node = nexts[node]
-    at = _put(out, at, np.uint64(count))
-    tile, node = newest[row] // tile_ms, heads[row]
-    while node >= 0 and starts[node] >= oldest:
-        if _holds(values, node, ops):
-            out = _room(out, at + 11 * len(ops))
-            at = _put(out, at, np.uint64(tile - starts[node]))
-            tile = starts[node]
-            for column in range(len(ops)):
-                value = values[node, column]
-                if ops[column] == MIN or ops[column] == MAX:
-                    empty = value == NOTHING_LEAST or value == NOTHING_GREATEST
-                    at = _put(out, at, np.uint64(0) if empty else _zigzag(value) + _ONE)
-                else:
-                    at = _put(out, at, _zigzag(value))
-        node = nexts[node]
-    return out, at
+def write_tiles(out, rows, bounds, newest, heads, starts, nexts, values, tile_ms, keep, ops):
+    """Write the tiles of one length of some entities; those that hold nothing are left out."""
+    at = 0
+    for i in range(len(rows)):
+        bounds[i], row, count = at, rows[i], 0
+        oldest, node = newest[row] // tile_ms - keep + 1, heads[row]
+        while node >= 0 and starts[node] >= oldest:
+            count += _holds(values, node, ops)
+            node = nexts[node]
+        out = _room(out, at)
+        at = _put(out, at, np.uint64(count))
+        tile, node = newest[row] // tile_ms, heads[row]
+        while node >= 0 and starts[node] >= oldest:
+            if _holds(values, node, ops):
+                out = _room(out, at + 11 * len(ops))
+                at = _put(out, at, np.uint64(tile - starts[node]))
+                tile = starts[node]
+                for column in range(len(ops)):
+                    value = values[node, column]
+                    if ops[column] == MIN or ops[column] == MAX:
+                        empty = value == NOTHING_LEAST or value == NOTHING_GREATEST
+                        at = _put(out, at, np.uint64(0) if empty else _zigzag(value) + _ONE)
+                    else:
+                        at = _put(out, at, _zigzag(value))
+            node = nexts[node]
+    bounds[len(rows)] = at
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -336,20 +340,6 @@ def _holds(values, node, ops):
         elif value != 0:
             return 1
     return 0
-
-
-@njit(cache=True, nogil=True)
-def write_tiles(out, rows, bounds, newest, levels):
-    """Write the tiles of some entities, level after level; returns the buffer, with `bounds` set."""
-    at = 0
-    for i in range(len(rows)):
-        bounds[i] = at
-        for level in levels:
-            out = _room(out, at)
-            heads, starts, nexts, values, tile_ms, keep, ops = level
-            out, at = write_level(out, at, rows[i], newest, heads, starts, nexts, values, tile_ms, keep, ops)
-    bounds[len(rows)] = at
-    return out
 
 
 @njit(cache=True, nogil=True)

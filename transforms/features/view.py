@@ -32,7 +32,8 @@ class FeatureView:
     """Aggregations of events by entity over sliding windows; checked where it is made, with the line and the remedy.
 
     `windows` are durations of `m`, `h` or `d`, made of tiles: see `transforms.features.windows`; `tiles` names others
-    for some of them. What was not heard of for `ttl` is missing. `owner`, `doc` and `unit`s are for who reads.
+    for some of them. Who was not heard of for `freshness` (by default `ttl`) is stale, for `ttl` missing. `owner`, `doc`
+    and `unit`s are for who reads.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class FeatureView:
         on: str | Sequence[str],
         aggregations: Sequence[Aggregation],
         windows: Sequence[str],
+        freshness: str = "",
         ttl: str = "30d",
         version: int = 1,
         owner: str = "",
@@ -52,6 +54,7 @@ class FeatureView:
         frame = sys._getframe(1)
         self._where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         self.name, self.version, self.owner, self.doc, self.ttl = name, version, owner, doc, ttl
+        self.freshness = freshness or ttl
         self.entity = (entity,) if isinstance(entity, str) else tuple(entity)
         self.on = (on,) if isinstance(on, str) else tuple(on)
         self.aggregations, self.windows = tuple(aggregations), tuple(windows)
@@ -62,6 +65,11 @@ class FeatureView:
     def ttl_ms(self) -> int:
         """How long it is remembered."""
         return parsed(self.ttl)
+
+    @property
+    def fresh_ms(self) -> int:
+        """How old its newest event may be before a value is stale."""
+        return parsed(self.freshness)
 
     def tile_ms(self, window: str) -> int:
         """Return the length of a window's tiles."""
@@ -102,7 +110,7 @@ class FeatureView:
                 raise self.refuse(f"{what} names {name!r}, which is no {kind}. {remedy}")
 
     def _check_windows(self) -> None:
-        for text in (self.ttl, *self.windows, *self.tiles.values()):
+        for text in (self.ttl, self.freshness, *self.windows, *self.tiles.values()):
             try:
                 parsed(text)
             except ValueError as error:

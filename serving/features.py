@@ -1,0 +1,170 @@
+"""Features of entities as of a moment: one round trip for any number of entities, then sums over what came back.
+
+A value is `ok`, `stale` where the entity's newest event is older than the view's freshness, and `missing` where it is
+older than the view's time to live, or where nothing is known. Cost: 100 entities of 50 features in a few milliseconds.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+import msgspec
+import numpy as np
+
+from schemas.errors import UsageError
+from schemas.features.identity import entity_id
+from schemas.features.layout import Catalogue, EntityLayout, Feature, ViewInfo, decoded
+from schemas.features.values import Stored, Value
+from schemas.keys import AS_OF, CATALOGUE, FRESHNESS, US, VERSION_BYTES, feature_key, features_key, unpack_version
+from serving.access import Store, read_each
+
+Status = Literal["ok", "stale", "missing"]
+
+
+@dataclass(frozen=True)
+class FeatureState:
+    """The views that are kept, the newest event time in them, and how old events are when they can be read."""
+
+    catalogue: Catalogue
+    as_of_ms: int
+    freshness_ms: tuple[int, int] | None
+    """Half of the values, and 99 of 100, could be read so soon after their event when they were last written."""
+
+    def layout(self, entity: str) -> EntityLayout:
+        """Return the layout of a kind of entity; raises UsageError where no view is of it."""
+        for layout in self.catalogue.entities:
+            if layout.name == entity:
+                return layout
+        known = ", ".join(layout.name for layout in self.catalogue.entities)
+        raise UsageError(f"No feature view is of {entity!r}. There are views of {known or 'nothing'}.")
+
+    def view(self, name: str) -> ViewInfo:
+        """Return what is told of a view; raises UsageError for a name that does not exist."""
+        for view in self.catalogue.views:
+            if view.name == name:
+                return view
+        known = ", ".join(view.name for view in self.catalogue.views)
+        raise UsageError(f"There is no feature view {name!r}. There are {known or 'none'}.")
+
+
+@dataclass(frozen=True)
+class EntityFeatures:
+    """What is known of one entity; `values` and `statuses` by view and feature, as `user_activity.views_1h`."""
+
+    ids: tuple[str, ...]
+    values: dict[str, Value]
+    statuses: dict[str, Status]
+    event_time_ms: int | None
+    written_ms: int | None
+    watermark_ms: int | None
+    age_ms: int | None
+    """How long before the moment of reading its newest event was."""
+
+
+def read_feature_state(store: Store) -> FeatureState:
+    """Return what is told of all features; one round trip. Raises UsageError where the job keeps none."""
+    [told] = read_each(store, [_state_command(store)])
+    return _state(told)
+
+
+def read_features(
+    store: Store,
+    entity: str,
+    ids: Iterable[Sequence[str]],
+    views: Sequence[str] = (),
+    at_ms: int | None = None,
+) -> list[EntityFeatures]:
+    """Return the features of entities of one kind, named as `user_id` or `user_id+category_id`, in the order given.
+
+    `ids` has the ids of each, one a field; `views` chooses, empty: all of the entity. `at_ms` is in event time, by
+    default that of the newest event, since a replay passes days in a second.
+    """
+    wanted = [entity_id(each) for each in ids]
+    buckets: dict[str, list[int]] = {}
+    for place, identifier in enumerate(wanted):
+        buckets.setdefault(feature_key(store.namespace, entity, identifier), []).append(place)
+    commands = [("HMGET", key, *(wanted[place] for place in places)) for key, places in buckets.items()]
+    told, *answers = read_each(store, [_state_command(store), *commands])
+    state = _state(told)
+    held: list[bytes | None] = [None] * len(wanted)
+    for places, values in zip(buckets.values(), answers, strict=True):
+        for place, value in zip(places, values, strict=True):
+            held[place] = value
+    layout = state.layout(entity)
+    chosen = chosen_features(layout, [state.view(name) for name in views])
+    return evaluated(layout, wanted, held, chosen, state.as_of_ms if at_ms is None else at_ms)
+
+
+def chosen_features(layout: EntityLayout, views: Sequence[ViewInfo]) -> list[Feature]:
+    """Return the features of some views, all for none; raises UsageError for a view of another entity."""
+    for view in views:
+        if view.entity != layout.entity:
+            raise UsageError(f"The view {view.name!r} is of {'+'.join(view.entity)}, not of {layout.name}.")
+    names = {view.name for view in views}
+    return [feature for feature in layout.features if not names or feature.view in names]
+
+
+def evaluated(
+    layout: EntityLayout,
+    ids: Sequence[str],
+    held: Sequence[bytes | None],
+    features: Sequence[Feature],
+    at_ms: int,
+) -> list[EntityFeatures]:
+    """Return what stored values, with their versions before them, say at a moment; None and tombstones say nothing."""
+    known = [place for place, value in enumerate(held) if value is not None and len(value) > VERSION_BYTES]
+    bodies = [value[VERSION_BYTES:] for value in (held[place] for place in known) if value is not None]
+    stored = Stored.read(layout, bodies)
+    labels, ages = labels_of(features), (at_ms - stored.last_ms).tolist()
+    columns = stored.values(np.full(len(known), at_ms, np.int64), features) if known else []
+    out = [EntityFeatures(_split(each), *_nothing(labels), None, None, None, None) for each in ids]
+    limits = [(feature.fresh_ms, feature.ttl_ms) for feature in features]
+    for row, (place, values) in enumerate(zip(known, zip(*columns, strict=True), strict=False)):
+        value, age = held[place], ages[row]
+        if value is None:
+            continue
+        statuses = _statuses(tuple(limits), age)
+        shown = [each if status != "missing" else None for each, status in zip(values, statuses, strict=True)]
+        out[place] = EntityFeatures(
+            _split(ids[place]), dict(zip(labels, shown, strict=True)), dict(zip(labels, statuses, strict=True)),
+            at_ms - age, int(stored.written_ms[row]), unpack_version(value).as_of_ms, max(age, 0),
+        )  # fmt: skip
+    return out
+
+
+def labels_of(features: Sequence[Feature]) -> list[str]:
+    """Return the names of features with those of their views."""
+    return [f"{feature.view}.{feature.label}" for feature in features]
+
+
+def _statuses(limits: tuple[tuple[int, int], ...], age_ms: int) -> list[Status]:
+    return ["missing" if age_ms > ttl else "stale" if age_ms > fresh else "ok" for fresh, ttl in limits]
+
+
+def _nothing(labels: Sequence[str]) -> tuple[dict[str, Value], dict[str, Status]]:
+    return dict.fromkeys(labels), dict.fromkeys(labels, "missing")
+
+
+def _split(identifier: str) -> tuple[str, ...]:
+    return tuple(identifier.split(US))
+
+
+_FIELDS: Final = (CATALOGUE, AS_OF, FRESHNESS)
+
+
+def _state_command(store: Store) -> tuple[Any, ...]:
+    return ("HMGET", features_key(store.namespace), *_FIELDS)
+
+
+def _state(told: Sequence[bytes | None]) -> FeatureState:
+    catalogue, as_of, freshness = (value and value[VERSION_BYTES:] for value in told)
+    if not catalogue or not as_of:
+        raise UsageError("No feature views are kept here. Run the job without --no-features.")
+    ages = tuple(msgspec.msgpack.decode(freshness, type=tuple[int, int])) if freshness else None
+    return FeatureState(_decoded(catalogue), msgspec.msgpack.decode(as_of, type=int), ages)
+
+
+@lru_cache(maxsize=4)
+def _decoded(catalogue: bytes) -> Catalogue:
+    return decoded(catalogue)
