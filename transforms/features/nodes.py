@@ -31,8 +31,10 @@ class Nodes:
 
     def open(self, entities: int, more: int) -> None:
         """Make room for so many entities in all, and for so many nodes more."""
-        if len(self.heads) < entities:
-            lists = self.heads.shape[1]
+        lists = self.heads.shape[1]
+        if not lists:
+            self.heads = np.zeros((entities, 0), np.int32)
+        elif len(self.heads) < entities:
             self.heads = spill.grown(self.heads.reshape(-1), entities * lists).reshape(-1, lists)
         self.heads[self._entities : entities] = -1
         self._entities = max(self._entities, entities)

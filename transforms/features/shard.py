@@ -64,7 +64,7 @@ class FeatureShard:
         self._names, self._lines = ValueNames(), PaidLines(order_horizon_ms, lateness_ms)
         self.tables = [EntityTable(plan, self._names) for plan in compiled.plans]
         self._timezone, self._lateness_ms, self._namespace, self._clock = timezone, lateness_ms, namespace, clock
-        self._erased = hash_strings(list(erased))
+        self._erased_users, self._erased = tuple(erased), hash_strings(list(erased))
         self._outlet, self._pace, self._muted = Outlet(open_publisher()), pace(), False
         self._low, self._sweep, self._watermark_ms = LowWatermark(), Sweep(_SWEEP_MS), BEFORE_ALL_MS
         self._absorbed, self._as_of_ms, self._told = 0, 0, False
@@ -190,6 +190,8 @@ class FeatureShard:
             table.load(state["tables"][table.layout.name])
         self._low, self._absorbed, self._as_of_ms = state["low"], state["absorbed"], state["as_of"]
         self._told = False
+        if self._erased_users:
+            self.erase(self._erased_users)
 
     def mute(self, muted: bool) -> None:
         """While muted, absorb without publishing."""
