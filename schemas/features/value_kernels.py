@@ -39,19 +39,19 @@ def signed(value):
 
 
 @njit(cache=True, nogil=True)
-def window_values(data, bounds, last_ms, at_ms, tile_ms, ops, op_bounds, asked, asked_bounds, out):
+def window_values(data, begins, ends, last_ms, at_ms, tile_ms, ops, op_bounds, asked, asked_bounds, out):
     """Merge the tiles of each entity over each requested window; a window holds whole tiles at its far end.
 
     `asked` has columns (column, window in ms), grouped by level; `out` one row an entity.
     """
-    for entity in range(len(bounds) - 1):
-        at = bounds[entity]
+    for entity in range(len(begins)):
+        at = begins[entity]
         for level in range(len(tile_ms)):
             width = op_bounds[level + 1] - op_bounds[level]
             for request in range(asked_bounds[level], asked_bounds[level + 1]):
                 op = ops[op_bounds[level] + asked[request, 0]]
                 out[entity, request] = NOTHING_LEAST if op == MIN else NOTHING_GREATEST if op == MAX else 0
-            if at == bounds[entity + 1]:
+            if at == ends[entity]:
                 continue
             count, at = read_number(data, at)
             tile = last_ms[entity] // tile_ms[level]
@@ -126,15 +126,15 @@ def cells_of(data, begin, end, slot_wanted, tile_ms, last_ms):
 
 
 @njit(cache=True, nogil=True)
-def distinct_values(data, bounds, last_ms, at_ms, tile_ms, slot, window_ms, out):
+def distinct_values(data, begins, ends, last_ms, at_ms, tile_ms, slot, window_ms, out):
     """Estimate how many distinct values each entity's sketch holds in a window: HyperLogLog, small counts linearly.
 
     Flajolet et al., HyperLogLog (AofA 2007); standard error 1.04 / sqrt(registers).
     """
     registers = np.zeros(REGISTERS_OF_SKETCH, np.uint8)
-    for entity in range(len(bounds) - 1):
+    for entity in range(len(begins)):
         registers[:] = 0
-        tiles, values, ranks = cells_of(data, bounds[entity], bounds[entity + 1], slot, tile_ms, last_ms[entity])
+        tiles, values, ranks = cells_of(data, begins[entity], ends[entity], slot, tile_ms, last_ms[entity])
         first = (at_ms[entity] - window_ms) // tile_ms[slot]
         for i in range(len(tiles)):
             if tiles[i] >= first:

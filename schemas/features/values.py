@@ -4,17 +4,17 @@ A window of length W at the moment T holds the events from the tile on that `T -
 than W (Chronon's sawtooth), exact at its near end. `Stored.read` takes what stands in Redis behind the version.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from schemas.features import value_kernels as kernels
-from schemas.features.layout import MAX, MIN, EntityLayout, Feature
+from schemas.features.layout import EntityLayout, Feature
 
 Value = int | float | str | list[str] | list[int] | None
 Array = npt.NDArray[Any]
@@ -22,7 +22,9 @@ Array = npt.NDArray[Any]
 QUANTILE_GROWTH: Final = 1.04
 """Each bucket of a quantile's histogram ends this many times as far as it begins: within 2 % of a true value."""
 
-_DECODER: Final = msgspec.msgpack.Decoder(tuple[int, int, bytes, bytes, list[str], bytes])
+_LAST_SEVEN: Final = 127
+_HEAD: Final = struct.Struct("<qqIII")
+"""A record: newest event and writing in UTC ms, lengths of tiles, cells and recent values, these, then its texts."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,23 @@ class Stored:
     last_ms: Array
     written_ms: Array
     texts: list[list[str]]
-    parts: tuple[tuple[Array, Array], ...]
-    """Tiles, cells and recent values: the bytes of all entities, and where each one's begin."""
+    parts: tuple[tuple[Array, Array, Array], ...]
+    """Tiles, cells and recent values: the bytes of all entities, and where each one's begin and end."""
 
     @classmethod
     def read(cls, layout: EntityLayout, bodies: Sequence[bytes]) -> "Stored":
         """Decode what stands behind the versions."""
-        rows = [_DECODER.decode(body) for body in bodies]
-        parts = tuple(_joined([row[place] for row in rows]) for place in (2, 3, 5))
-        last, written = (np.array([row[place] for row in rows], np.int64) for place in (0, 1))
-        return cls(layout, last, written, [row[4] for row in rows], parts)
+        heads = [_HEAD.unpack_from(body) for body in bodies]
+        last, written, *lengths = np.array(heads, np.int64).reshape(-1, 5).T.copy()
+        sizes = np.array([len(body) for body in bodies], np.int64)
+        starts = np.cumsum(sizes) - sizes + _HEAD.size
+        data = np.frombuffer(b"".join(bodies), np.uint8)
+        parts = []
+        for length in lengths:
+            parts.append((data, starts, starts + length))
+            starts = starts + length
+        texts = [_texts(body, int(begin)) for body, begin in zip(bodies, starts - np.cumsum(sizes) + sizes, strict=True)]
+        return cls(layout, last, written, texts, tuple(parts))
 
     def values(self, at_ms: Array, features: Sequence[Feature] | None = None) -> list[list[Value]]:
         """Return each feature's values, one an entity, as of a moment for each entity."""
@@ -105,28 +114,28 @@ class Stored:
         return [each(feature, row, int(at_ms[row])) for row in range(len(at_ms))]
 
     def _decayed(self, feature: Feature, row: int, at_ms: int) -> Value:
-        data, bounds = self.parts[0]
+        data, begins, ends = self.parts[0]
         request = self.layout.requests[feature.requests[0]]
         return float(
             kernels.decayed_values(
-                data, bounds[row], bounds[row + 1], self.last_ms[row], at_ms, self._tile_ms,
+                data, begins[row], ends[row], self.last_ms[row], at_ms, self._tile_ms,
                 np.diff(self._op_bounds), self._ops, request.level, request.column, request.window_ms, feature.number,
             )
         )  # fmt: skip
 
     def _recent(self, feature: Feature, row: int, at_ms: int) -> Value:
-        data, bounds = self.parts[2]
+        data, begins, ends = self.parts[2]
         recent = self.layout.recent
         codes = kernels.recent_of(
-            data, bounds[row], bounds[row + 1], len(recent), feature.slot, self.last_ms[row],
+            data, begins[row], ends[row], len(recent), feature.slot, self.last_ms[row],
             at_ms - feature.window_ms,
         )[: int(feature.number)].tolist()  # fmt: skip
         return [self.texts[row][code] for code in codes] if recent[feature.slot].text else codes
 
     def _of_cells(self, feature: Feature, row: int, at_ms: int) -> Value:
-        data, bounds = self.parts[1]
+        data, begins, ends = self.parts[1]
         tiles, values, counts = kernels.cells_of(
-            data, bounds[row], bounds[row + 1], feature.slot, self._slot_ms, self.last_ms[row]
+            data, begins[row], ends[row], feature.slot, self._slot_ms, self.last_ms[row]
         )
         kept = tiles >= (at_ms - feature.window_ms) // feature.tile_ms
         values, counts = values[kept], counts[kept]
@@ -143,9 +152,17 @@ class Stored:
         return [name for _, name in ranked[: int(feature.number)]]
 
 
-def _joined(parts: list[bytes]) -> tuple[Array, Array]:
-    bounds = np.cumsum([0, *map(len, parts)])
-    return np.frombuffer(b"".join(parts), np.uint8), bounds
+def _texts(body: bytes, at: int) -> list[str]:
+    """Return the texts that end a record, each behind its length."""
+    out = []
+    while at < len(body):
+        size, shift = 0, 0
+        while body[at] > _LAST_SEVEN:
+            size, shift, at = size | (body[at] & _LAST_SEVEN) << shift, shift + 7, at + 1
+        size, at = size | body[at] << shift, at + 1
+        out.append(body[at : at + size].decode())
+        at += size
+    return out
 
 
 def _named(names: list[str] | None, values: Any) -> Any:
@@ -173,8 +190,3 @@ def _quantile(buckets: Array, counts: Array, share: float) -> Value:
 
 ZERO_BUCKET: Final = -1
 """The bucket of values below 1."""
-
-
-def nothing_of(op: int) -> int:
-    """Return what a column holds before its first event."""
-    return {MIN: kernels.NOTHING_LEAST, MAX: kernels.NOTHING_GREATEST}.get(op, 0)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.keys import US
 from transforms import event_kernels as kernels
 from transforms import views
 from transforms.dimensions import NEVER_MS, Coded, DimensionRows, Places
@@ -133,11 +134,11 @@ class FeatureRows:
             kinds, np.ones(len(times), np.int8), times, events, lines, numbers, hashes, texts
         )
 
-    def ids(self, entity: Sequence[str], rows: Array) -> list[list[str]]:
-        """Return the ids of some rows' entity, a list a row."""
+    def ids(self, entity: Sequence[str], rows: Array) -> pa.StringArray:
+        """Return under what the entities of some rows are stored (`entity_id`)."""
         at = pa.array(rows)
-        columns = [self.texts[name].take(at).to_pylist() for name in entity]
-        return [list(ids) for ids in zip(*columns, strict=True)]
+        columns = [self.texts[name].take(at).cast(pa.string()) for name in entity]
+        return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, US)
 
     def named(self, field: int, rows: Array) -> pa.StringArray:
         """Return the texts of a field in some rows."""

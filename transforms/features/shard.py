@@ -19,6 +19,7 @@ from schemas.keys import (
     CATALOGUE,
     FRESHNESS,
     Version,
+    feature_bucket_key,
     feature_key,
     features_key,
     pack_version,
@@ -39,6 +40,7 @@ from transforms.state.hashing import hash_strings
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DAY_MS: Final = 86_400_000
 _SWEEP_MS: Final = _DAY_MS // 4
+_FIELDS_A_WRITE: Final = 1000
 _GONE: Final = b""
 """What stands behind the version of an entity that was forgotten or erased."""
 
@@ -126,9 +128,9 @@ class FeatureShard:
         self._gone.write_newer(publisher)
         ages: list[npt.NDArray[np.int64]] = []
         for table in self.tables:
-            for changed in table.take_changed():
-                self._write(table, changed, version, now_ms)
-                ages.append(now_ms - np.array(changed.newest_ms))
+            for changed in table.take_changed(version, now_ms):
+                self._write(table, changed)
+                ages.append(now_ms - changed.newest_ms)
         told = {AS_OF: version + _ENCODE(self._as_of_ms)}
         if not self._told:
             told[CATALOGUE] = version + self._catalogue
@@ -139,12 +141,13 @@ class FeatureShard:
         publisher.set_newer(features_key(self._namespace), list(told), list(told.values()))
         publisher.flush()
 
-    def _write(self, table: EntityTable, changed: Encoded, version: bytes, now_ms: int) -> None:
-        values, name = Grouped(), table.layout.name
-        for identifier, newest, tiles, cells, texts, recent in zip(*changed, strict=True):
-            body = _ENCODE((newest, now_ms, tiles, cells, texts, recent))
-            values.put(feature_key(self._namespace, name, identifier), identifier, version + body)
-        values.write_newer(self._outlet.publisher)
+    def _write(self, table: EntityTable, changed: Encoded) -> None:
+        ends = np.flatnonzero(np.diff(changed.buckets, append=-1)) + 1
+        for begin, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+            key = feature_bucket_key(self._namespace, table.layout.name, int(changed.buckets[begin]))
+            for first in range(begin, end, _FIELDS_A_WRITE):
+                last = min(first + _FIELDS_A_WRITE, end)
+                self._outlet.publisher.set_newer(key, changed.ids.part(first, last), changed.values.part(first, last))
 
     def erase(self, users: Sequence[str]) -> None:
         """Forget these users and all pairs with them, in state and in the store, and leave tombstones."""

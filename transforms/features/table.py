@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.features.identity import entity_id
-from schemas.keys import US
 from schemas.features.layout import REGISTERS
 from schemas.features.values import QUANTILE_GROWTH, ZERO_BUCKET
+from schemas.keys import US, bucket
 from transforms.features import tile_kernels as kernels
 from transforms.features.cells import Cells
 from transforms.features.compiled import TEXT_FIELDS, EntityPlan, SlotPlan
@@ -41,7 +40,7 @@ class EntityTable:
         self._columns = np.array([TEXTS.index(name) for name in plan.entity])
         self._kinds = np.int64(plan.kinds)
         self._index, self._ids = HashIndex(), Texts()
-        self.entities = Columns(key=np.uint64, newest=np.int64, dirty=np.uint8, cells=np.int32)
+        self.entities = Columns(key=np.uint64, newest=np.int64, dirty=np.uint8, cells=np.int32, bucket=np.int16)
         self.levels = [Nodes(1, {"start": np.int64}, len(level.columns)) for level in plan.levels]
         self._plans = [np.array(level.columns, np.int64).T.copy() for level in plan.levels]
         self.recent = Nodes(
@@ -70,11 +69,12 @@ class EntityTable:
         found = self._index.rows_of(keys[picked])
         if len(self._index) > known:
             first = picked[first_rows(found, known, len(self._index))]
-            self._ids.extend(pa.array([entity_id(ids) for ids in rows.ids(self.plan.entity, first)], pa.string()))
-            count = len(first)
+            ids, count = rows.ids(self.plan.entity, first), len(first)
+            self._ids.extend(ids)
             self.entities.extend(
-                count, key=keys[first], newest=np.full(count, MISSING), cells=np.full(count, kernels.NOBODY)
-            )
+                count, key=keys[first], newest=np.full(count, MISSING), cells=np.full(count, kernels.NOBODY),
+                bucket=np.array([bucket(identifier) for identifier in ids.to_pylist()], np.int16),
+            )  # fmt: skip
         return found
 
     def _merge(self, rows: FeatureRows, picked: Array, found: Array) -> None:
@@ -141,14 +141,14 @@ class EntityTable:
         named = picked[told[picked]]
         self._names.learn(rows.hashes[field][named], lambda at: rows.named(field, named[at]))
 
-    def take_changed(self) -> Iterator[Encoded]:
-        """Yield the stored values of the entities that changed since the last call."""
+    def take_changed(self, version: bytes, now_ms: int) -> Iterator[Encoded]:
+        """Yield the stored values of the entities that changed since the last call, by their buckets."""
         if not self._changed:
             return
         rows = np.concatenate(self._changed)
         self._changed = []
         self.entities["dirty"][rows] = 0
-        yield from encoded(self, rows, self._ids, self._names)
+        yield from encoded(self, rows, self._ids, self._names, version, now_ms)
 
     def mark_all(self) -> None:
         """Let every entity have changed."""

@@ -440,3 +440,62 @@ def write_cells(out, rows, bounds, cells, cell_bounds, slots, tiles, values, cou
                 at = _put(out, at, _zigzag(counts[held]))
     bounds[len(rows)], text_bounds[len(rows)] = at, told
     return out, text_list, text_bounds
+
+
+@njit(cache=True, nogil=True)
+def side_by_side(one, one_bounds, other, other_bounds):
+    """Put the bytes of each entity's second part behind those of its first."""
+    out = np.empty(one_bounds[-1] + other_bounds[-1], np.uint8)
+    bounds, at = np.empty(len(one_bounds), np.int64), 0
+    for i in range(len(one_bounds) - 1):
+        bounds[i] = at
+        at = _copy(out, at, one, one_bounds[i], one_bounds[i + 1])
+        at = _copy(out, at, other, other_bounds[i], other_bounds[i + 1])
+    bounds[len(one_bounds) - 1] = at
+    return out, bounds
+
+
+@njit(cache=True, nogil=True)
+def _copy(out, at, data, begin, end):
+    for place in range(begin, end):
+        out[at] = data[place]
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _put_fixed(out, at, value, size):
+    """Write a number of so many bytes, the lowest first."""
+    for place in range(size):
+        out[at + place] = np.uint8((value >> np.uint64(8 * place)) & np.uint64(255))
+    return at + size
+
+
+@njit(cache=True, nogil=True)
+def records(version, newest, now_ms, tiles, tile_bounds, cells, cell_bounds, recent, recent_bounds, texts, text_bounds,
+            text_ends, text_data):  # fmt: skip
+    """Return the stored values of entities, as `schemas.features.values` reads them: the version, then the record."""
+    head = len(version) + 28
+    size = tile_bounds[-1] + cell_bounds[-1] + recent_bounds[-1] + head * len(newest)
+    for place in range(len(texts)):
+        row = texts[place]
+        size += text_ends[row] - (text_ends[row - 1] if row else 0) + 5
+    out, bounds, at = np.empty(size, np.uint8), np.empty(len(newest) + 1, np.int64), 0
+    for i in range(len(newest)):
+        bounds[i] = at
+        at = _copy(out, at, version, 0, len(version))
+        at = _put_fixed(out, at, np.uint64(newest[i]), 8)
+        at = _put_fixed(out, at, np.uint64(now_ms), 8)
+        at = _put_fixed(out, at, np.uint64(tile_bounds[i + 1] - tile_bounds[i]), 4)
+        at = _put_fixed(out, at, np.uint64(cell_bounds[i + 1] - cell_bounds[i]), 4)
+        at = _put_fixed(out, at, np.uint64(recent_bounds[i + 1] - recent_bounds[i]), 4)
+        at = _copy(out, at, tiles, tile_bounds[i], tile_bounds[i + 1])
+        at = _copy(out, at, cells, cell_bounds[i], cell_bounds[i + 1])
+        at = _copy(out, at, recent, recent_bounds[i], recent_bounds[i + 1])
+        for place in range(text_bounds[i], text_bounds[i + 1]):
+            row = texts[place]
+            begin = text_ends[row - 1] if row else 0
+            at = _put(out, at, np.uint64(text_ends[row] - begin))
+            at = _copy(out, at, text_data, begin, text_ends[row])
+    bounds[len(newest)] = at
+    return out[:at].copy(), bounds

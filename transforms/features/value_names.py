@@ -11,6 +11,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
@@ -35,9 +36,23 @@ class ValueNames:
         if len(self._index) > known:
             self._texts.extend(named(first_rows(rows, known, len(self._index))))
 
+    @property
+    def data(self) -> npt.NDArray[np.uint8]:
+        """The bytes of all texts, for kernels."""
+        return self._texts.data
+
+    @property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """Where each text ends, for kernels."""
+        return self._texts.ends
+
+    def places(self, hashes: Hashes) -> npt.NDArray[np.int32]:
+        """Return the places of the texts of hashes, all of them known."""
+        return self._index.find(hashes)
+
     def texts(self, hashes: Hashes) -> list[str]:
         """Return the texts of hashes, all of them known."""
-        return self._texts.take(self._index.find(hashes)).to_pylist()
+        return self._texts.take(self.places(hashes)).to_pylist()
 
     def keep(self, hashes: Hashes) -> None:
         """Keep the texts of these hashes only."""

@@ -115,7 +115,8 @@ class Held(Lossless):
         return 1
 
     def set_newer(self, key: str, fields: Any, values: Any) -> None:
-        self.values.setdefault(key, {}).update(zip(fields, values, strict=True))
+        names = [field if isinstance(field, str) else field.decode() for field in fields]
+        self.values.setdefault(key, {}).update(zip(names, values, strict=True))
 
     set_once = set_newer
 

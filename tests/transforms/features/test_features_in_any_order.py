@@ -110,7 +110,7 @@ def test_a_hot_entity_is_written_once_a_turn() -> None:
     write = store.set_newer
 
     def counted(key: str, fields: Any, values: Any) -> None:
-        writes[0] += sum(field == "u0" for field in fields)
+        writes[0] += sum(field == b"u0" for field in fields)
         write(key, fields, values)
 
     store.set_newer = counted  # type: ignore[method-assign]
