@@ -7,7 +7,7 @@ older than the view's time to live, or where nothing is known. Cost: 100 entitie
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -18,6 +18,9 @@ from schemas.features.layout import Catalogue, EntityLayout, Feature, ViewInfo, 
 from schemas.features.values import Stored, Value
 from schemas.keys import AS_OF, CATALOGUE, FRESHNESS, US, VERSION_BYTES, feature_key, features_key, unpack_version
 from serving.access import Store, read_each
+
+if TYPE_CHECKING:
+    from serving.served_log import ServedLog
 
 Status = Literal["ok", "stale", "missing"]
 
@@ -30,6 +33,8 @@ class FeatureState:
     as_of_ms: int
     freshness_ms: tuple[int, int] | None
     """Half of the values, and 99 of 100, could be read so soon after their event when they were last written."""
+    version: bytes
+    """The version under which `as_of_ms` was written."""
 
     def layout(self, entity: str) -> EntityLayout:
         """Return the layout of a kind of entity; raises UsageError where no view is of it."""
@@ -60,6 +65,8 @@ class EntityFeatures:
     watermark_ms: int | None
     age_ms: int | None
     """How long before the moment of reading its newest event was."""
+    whole: bool = True
+    """Whether it was not written after what the moment was taken from: False only in the middle of a write."""
 
 
 def read_feature_state(store: Store) -> FeatureState:
@@ -74,11 +81,12 @@ def read_features(
     ids: Iterable[Sequence[str]],
     views: Sequence[str] = (),
     at_ms: int | None = None,
+    log: "ServedLog | None" = None,
 ) -> list[EntityFeatures]:
     """Return the features of entities of one kind, named as `user_id` or `user_id+category_id`, in the order given.
 
     `ids` has the ids of each, one a field; `views` chooses, empty: all of the entity. `at_ms` is in event time, by
-    default that of the newest event, since a replay passes days in a second.
+    default that of the newest event, since a replay passes days in a second. `log` takes a sample of what was read.
     """
     wanted = [entity_id(each) for each in ids]
     buckets: dict[str, list[int]] = {}
@@ -93,7 +101,11 @@ def read_features(
             held[place] = value
     layout = state.layout(entity)
     chosen = chosen_features(layout, [state.view(name) for name in views])
-    return evaluated(layout, wanted, held, chosen, state.as_of_ms if at_ms is None else at_ms)
+    at_ms = state.as_of_ms if at_ms is None else at_ms
+    found = evaluated(layout, wanted, held, chosen, at_ms, state.version)
+    if log is not None:
+        log.take(layout.entity, found, at_ms, state.as_of_ms)
+    return found
 
 
 def chosen_features(layout: EntityLayout, views: Sequence[ViewInfo]) -> list[Feature]:
@@ -111,8 +123,12 @@ def evaluated(
     held: Sequence[bytes | None],
     features: Sequence[Feature],
     at_ms: int,
+    newest: bytes = b"",
 ) -> list[EntityFeatures]:
-    """Return what stored values, with their versions before them, say at a moment; None and tombstones say nothing."""
+    """Return what stored values, with their versions before them, say at a moment; None and tombstones say nothing.
+
+    `newest` is the version that no whole value is above.
+    """
     known = [place for place, value in enumerate(held) if value is not None and len(value) > VERSION_BYTES]
     bodies = [value[VERSION_BYTES:] for value in (held[place] for place in known) if value is not None]
     stored = Stored.read(layout, bodies)
@@ -129,6 +145,7 @@ def evaluated(
         out[place] = EntityFeatures(
             _split(ids[place]), dict(zip(labels, shown, strict=True)), dict(zip(labels, statuses, strict=True)),
             at_ms - age, int(stored.written_ms[row]), unpack_version(value).as_of_ms, max(age, 0),
+            not newest or value[:VERSION_BYTES] <= newest,
         )  # fmt: skip
     return out
 
@@ -162,7 +179,8 @@ def _state(told: Sequence[bytes | None]) -> FeatureState:
     if not catalogue or not as_of:
         raise UsageError("No feature views are kept here. Run the job without --no-features.")
     ages = tuple(msgspec.msgpack.decode(freshness, type=tuple[int, int])) if freshness else None
-    return FeatureState(_decoded(catalogue), msgspec.msgpack.decode(as_of, type=int), ages)
+    version = (told[1] or b"")[:VERSION_BYTES]
+    return FeatureState(_decoded(catalogue), msgspec.msgpack.decode(as_of, type=int), ages, version)
 
 
 @lru_cache(maxsize=4)

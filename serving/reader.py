@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from online_models.answer import Answer
     from serving.access import Client
     from serving.features import EntityFeatures, FeatureState
+    from serving.served_log import ServedLog
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,12 @@ class Reader:
         ids: Iterable[Sequence[str]],
         views: Sequence[str] = (),
         at_ms: int | None = None,
+        log: "ServedLog | None" = None,
     ) -> "list[EntityFeatures]":
-        """Return the features of entities of one kind, as of a moment in event time."""
+        """Return the features of entities of one kind, as of a moment in event time; `log` takes a sample of them."""
         from serving.features import read_features
 
-        return read_features(self.store, entity, ids, views, at_ms)
+        return read_features(self.store, entity, ids, views, at_ms, log)
 
     def dead_letter_counts(self) -> dict[str, int]:
         """Return how many inputs were refused, by reason."""

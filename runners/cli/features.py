@@ -1,5 +1,6 @@
 """`interestream features list|get|describe|forget`: the feature views, and what they say of whom."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,11 @@ from runners.settings import Settings
 LIST_EXAMPLE = "interestream features list"
 GET_EXAMPLE = "interestream features get user_id sim-u339 --data-dir .interestream/demo"
 DESCRIBE_EXAMPLE = "interestream features describe user_activity"
+COMPARE_EXAMPLE = "interestream features compare served.jsonl --events events/"
 FORGET_EXAMPLE = "interestream features forget sim-u339"
+
+_A_DAY_MS = 86_400_000
+"""Values older than that when they were written come from a replay, whose freshness says nothing."""
 
 features = typer.Typer(
     help="Shows feature views and what they say of an entity; forgets a user.", no_args_is_help=True
@@ -43,7 +48,7 @@ def list_(*, settings: Settings, as_json: options.Json = False) -> None:
         for view in state.catalogue.views
     ]
     print_table("Feature views", ["view", "entity", "windows", "owner", "what it is"], rows, "no view is kept")
-    if state.freshness_ms:
+    if state.freshness_ms and state.freshness_ms[1] < _A_DAY_MS:
         middle, late = state.freshness_ms
         note(f"When last written, half of the values could be read {middle} ms after their event, 99 % {late} ms.")
 
@@ -100,6 +105,30 @@ def get(
         return
     rows = [[name, _shown(value), found.statuses[name]] for name, value in found.values.items()]
     print_table(f"{entity} {' '.join(ids)}", ["feature", "value", "status"], rows, "nothing is known")
+
+
+@features.command("compare", epilog=f"Example: {COMPARE_EXAMPLE}")
+@configured("features", "currency", "timezone")
+def compare(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="What a ServedLog wrote.")],
+    *,
+    settings: Settings,
+    events: Annotated[list[Path], typer.Option("--events", metavar="PATH", help="The events; may be repeated.")],
+    dims: options.Dims = None,
+    as_json: options.Json = False,
+) -> None:
+    """Compare logged reads with a replay of the events; exit code 1 if any value differs."""
+    from runners.served import compare_served
+
+    found = compare_served(log, events, dims, settings)
+    if as_json:
+        print_json({"reads": found.reads, "values": found.values, "differing": found.differing})
+    else:
+        rows = [list(each.values()) for each in found.differing[:20]]
+        title = f"{found.values} values of {found.reads} reads, {len(found.differing)} differ"
+        print_table(title, ["line", "feature", "served", "replayed"], rows, "none differs")
+    if found.differing:
+        raise typer.Exit(1)
 
 
 @features.command("forget", epilog=f"Example: {FORGET_EXAMPLE}")
