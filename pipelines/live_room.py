@@ -38,7 +38,9 @@ BOARD_SPACING: Final = 49
 def build_live_room(pipeline: beam.Pipeline, sources: list[SourceConfig], options: LiveRoomOptions) -> None:
     """Compose the pipeline; step names are part of its state and never change."""
     read = pipeline | ReadEvents(sources)
-    new = read.events | Sharded("Dedup", partial(_dedup, options), ("new", "learn", "features", "dead"), options.job)
+    new = read.events | Sharded(
+        "Dedup", partial(_dedup, options), ("new", "learn", "features", "dead"), options.job
+    )
     ordered = new.new | Sharded("Orders", partial(_orders, options), ("lines",), options.job)
     credited = ordered.lines | Sharded("Attribute", partial(_attribute, options), ("figures",), options.job)
     _ = credited.figures | Sharded("Figures", partial(_figures, options), (), options.job)
@@ -56,7 +58,10 @@ def _dead_letters(name: str, options: LiveRoomOptions) -> KeepDeadLetters:
 
 def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
     routes = Routes(
-        options.shards, options.recommender, options.dimensions, bool(options.attribution_windows),
+        options.shards,
+        options.recommender,
+        options.dimensions,
+        bool(options.attribution_windows),
         bool(options.views),
     )
     tally = None if options.job else _tally(f"Dedup-{key}", options)

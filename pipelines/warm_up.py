@@ -117,7 +117,9 @@ def _shards(bounds: TimeBounds, recommender: bool, features: bool) -> dict[str, 
 
     late_ms, long_ms = bounds.allowed_lateness_ms, 30 * 24 * _HOUR_MS
     shards: dict[str, Shard] = {
-        "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender, features=features), lambda *_: None),
+        "": DedupShard(
+            0, bounds.dedup_horizon_ms, Routes(recommender=recommender, features=features), lambda *_: None
+        ),
         "new": OrderShard(0, 1, long_ms, late_ms, Nowhere, "warm", pace),
         "lines": AttributionShard(
             0, 1, ATTRIBUTION_WINDOWS, long_ms, late_ms, Nowhere, "warm", pace, ("creator",)

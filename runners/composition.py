@@ -7,8 +7,8 @@ from runners.jobs_request import JobRequest
 from runners.settings import Settings
 
 if TYPE_CHECKING:
-    from transforms.features.view import FeatureView
     from pipelines.options import LiveRoomOptions
+    from transforms.features.view import FeatureView
     from transforms.intake import TimeBounds
     from transforms.io.dimensions import Dimensions
     from transforms.io.read import SourceConfig
@@ -32,7 +32,12 @@ def is_bounded(request: JobRequest, openers: list[Opener]) -> bool:
 
 
 def cluster_options(
-    request: JobRequest, settings: Settings, redis_url: str, shards: int, bounded: bool, erased: tuple[str, ...] = ()
+    request: JobRequest,
+    settings: Settings,
+    redis_url: str,
+    shards: int,
+    bounded: bool,
+    erased: tuple[str, ...] = (),
 ) -> "LiveRoomOptions":
     """Return the pipeline's options where Beam state keeps state."""
     from pipelines.options import LiveRoomOptions

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from transforms.io.redis_client import Client
 
 
-def erase_user(
-    client: "Client", namespace: str, user_id: str, clock: Callable[[], float] = time.time
-) -> int:
+def erase_user(client: "Client", namespace: str, user_id: str, clock: Callable[[], float] = time.time) -> int:
     """Erase a user; returns how many records went. Reads the ids of all pairs with users: minutes for a hundred million.
 
     The tombstone is written first, so that no job that starts meanwhile brings the user back.

@@ -33,7 +33,9 @@ def compare_served(log: Path, events: Sequence[Path], dims: Path | None, setting
             found.values += 1
             again = replayed[name][place].as_py()
             if again != value:
-                found.differing.append({"line": place + 1, "feature": name, "served": value, "replayed": again})
+                found.differing.append(
+                    {"line": place + 1, "feature": name, "served": value, "replayed": again}
+                )
     return found
 
 

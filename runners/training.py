@@ -66,19 +66,27 @@ def _chosen(names: Sequence[str], settings: Settings) -> "list[FeatureView]":
     known = {view.name: view for view in views_of_job(settings.features)}
     for name in names:
         if name not in known:
-            raise UsageError(f"--views names {name!r}, which is no feature view. There are {', '.join(known)}.")
+            raise UsageError(
+                f"--views names {name!r}, which is no feature view. There are {', '.join(known)}."
+            )
     chosen = [known[name] for name in dict.fromkeys(names)]
     if not chosen:
         raise UsageError("A training set needs --views: name at least one feature view.")
     if len({view.entity for view in chosen}) > 1:
-        raise UsageError("--views names views of several kinds of entities. Make a training set for each kind.")
+        raise UsageError(
+            "--views names views of several kinds of entities. Make a training set for each kind."
+        )
     return chosen
 
 
 def _labels(path: Path, entity: Sequence[str]) -> pa.Table:
     if not path.is_file():
         raise SourceError(f"The labels {path} do not exist. Correct the path.")
-    readers: Mapping[str, Any] = {".parquet": pq.read_table, ".csv": pc_csv.read_csv, ".jsonl": pa_json.read_json}
+    readers: Mapping[str, Any] = {
+        ".parquet": pq.read_table,
+        ".csv": pc_csv.read_csv,
+        ".jsonl": pa_json.read_json,
+    }
     if path.suffix not in readers:
         raise UsageError(f"Labels are .parquet, .csv or .jsonl; {path} is none of them.")
     table = readers[path.suffix](path)
@@ -121,6 +129,8 @@ def _feature_batches(
         for batch in EventBatches().read(path):
             taken = intake.take(without_lines(batch, refusals_batch([])), watermark)
             watermark = taken.highest_ms
-            for output, (_, piece) in dedup.absorb(Piece(Progress(0, 1, 0, BEFORE_ALL_MS), (taken.admitted,))):
+            for output, (_, piece) in dedup.absorb(
+                Piece(Progress(0, 1, 0, BEFORE_ALL_MS), (taken.admitted,))
+            ):
                 if output == "features":
                     yield piece.batch

@@ -30,7 +30,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{r}:model` | hash | `model` → recommender model |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
 | `NS:erased` | hash | user_id → UTC ms at which the user was erased from features |
-| `NS:{y}` | hash | `catalogue`, `as_of`, `freshness` → views and their layout, newest event time, ms from event to readable |
+| `NS:{y}` | hash | `catalogue`, `as_of`, `freshness` → views, newest event time, ms from event to readable |
 | `NS:{y:ENTITY:BUCKET}` | hash | id (US between the parts of a pair) → feature record of all views of that kind of entity |
 | `NS:{s}` | hash | `begin`, `end`, `boards` → version of the figures being written, last written whole, and of the boards |
 | `NS:writers` | hash | writer → how many flushes it has made; one that finds less knows that something was lost |

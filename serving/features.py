@@ -16,7 +16,16 @@ from schemas.errors import UsageError
 from schemas.features.identity import entity_id
 from schemas.features.layout import Catalogue, EntityLayout, Feature, ViewInfo, decoded
 from schemas.features.values import Stored, Value
-from schemas.keys import AS_OF, CATALOGUE, FRESHNESS, US, VERSION_BYTES, feature_key, features_key, unpack_version
+from schemas.keys import (
+    AS_OF,
+    CATALOGUE,
+    FRESHNESS,
+    US,
+    VERSION_BYTES,
+    feature_key,
+    features_key,
+    unpack_version,
+)
 from serving.access import Store, read_each
 
 if TYPE_CHECKING:
@@ -178,7 +187,7 @@ def _state(told: Sequence[bytes | None]) -> FeatureState:
     catalogue, as_of, freshness = (value and value[VERSION_BYTES:] for value in told)
     if not catalogue or not as_of:
         raise UsageError("No feature views are kept here. Run the job without --no-features.")
-    ages = tuple(msgspec.msgpack.decode(freshness, type=tuple[int, int])) if freshness else None
+    ages = msgspec.msgpack.decode(freshness, type=tuple[int, int]) if freshness else None
     version = (told[1] or b"")[:VERSION_BYTES]
     return FeatureState(_decoded(catalogue), msgspec.msgpack.decode(as_of, type=int), ages, version)
 

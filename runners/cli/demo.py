@@ -53,8 +53,12 @@ def demo(
     sample = _sample(data, settings)
     settings = dataclasses.replace(settings, currency=sample.currency, timezone=sample.timezone)
     request = JobRequest(
-        "replay", (str(sample.path),), dims=sample.dims, recommender=not no_recommender,
-        features=not no_features, fresh=fresh
+        "replay",
+        (str(sample.path),),
+        dims=sample.dims,
+        recommender=not no_recommender,
+        features=not no_features,
+        fresh=fresh,
     )
     with open_redis(settings.redis, settings.data_dir) as store:
         report = run_job(request, settings, console(stderr=True))

@@ -25,15 +25,20 @@ def export(
     training_set: Annotated[
         Path | None,
         typer.Option(
-            "--training-set", metavar="LABELS", help="Write training.parquet instead: features at the moments of these labels."
+            "--training-set",
+            metavar="LABELS",
+            help="Write training.parquet instead: features at the moments of these labels.",
         ),
     ] = None,
     views: Annotated[
-        list[str] | None, typer.Option("--views", metavar="NAME", help="Feature views of the training set; may be repeated.")
+        list[str] | None,
+        typer.Option("--views", metavar="NAME", help="Feature views of the training set; may be repeated."),
     ] = None,
     events: Annotated[
         list[Path] | None,
-        typer.Option("--events", metavar="PATH", help="Events that the training set is replayed from; may be repeated."),
+        typer.Option(
+            "--events", metavar="PATH", help="Events that the training set is replayed from; may be repeated."
+        ),
     ] = None,
     dims: options.Dims = None,
     as_json: options.Json = False,

@@ -29,7 +29,9 @@ Entity = Annotated[
     str, typer.Argument(metavar="ENTITY", help="The fields that name it: user_id, user_id+category_id …")
 ]
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="One id a field.", show_default=False)]
-Views = Annotated[list[str] | None, typer.Option("--view", metavar="NAME", help="May be repeated; all without it.")]
+Views = Annotated[
+    list[str] | None, typer.Option("--view", metavar="NAME", help="May be repeated; all without it.")
+]
 
 
 @features.command("list", epilog=f"Example: {LIST_EXAMPLE}")
@@ -47,10 +49,14 @@ def list_(*, settings: Settings, as_json: options.Json = False) -> None:
         [view.name, "+".join(view.entity), " ".join(view.windows), view.owner, view.doc]
         for view in state.catalogue.views
     ]
-    print_table("Feature views", ["view", "entity", "windows", "owner", "what it is"], rows, "no view is kept")
+    print_table(
+        "Feature views", ["view", "entity", "windows", "owner", "what it is"], rows, "no view is kept"
+    )
     if state.freshness_ms and state.freshness_ms[1] < _A_DAY_MS:
         middle, late = state.freshness_ms
-        note(f"When last written, half of the values could be read {middle} ms after their event, 99 % {late} ms.")
+        note(
+            f"When last written, half of the values could be read {middle} ms after their event, 99 % {late} ms."
+        )
 
 
 @features.command("describe", epilog=f"Example: {DESCRIBE_EXAMPLE}")
@@ -69,8 +75,13 @@ def describe(
         print_json(told)
         return
     note(f"{view}, version {told['version']}, of {told['entity']}: {told['doc']}")
-    note(f"On {', '.join(told['on'])}; kept for {told['ttl_ms'] // 3_600_000} h; owner {told['owner'] or 'nobody'}.")
-    rows = [[each["name"], each["kind"], each["window"], each["tile_ms"] // 60_000, each["unit"]] for each in told["features"]]
+    note(
+        f"On {', '.join(told['on'])}; kept for {told['ttl_ms'] // 3_600_000} h; owner {told['owner'] or 'nobody'}."
+    )
+    rows = [
+        [each["name"], each["kind"], each["window"], each["tile_ms"] // 60_000, each["unit"]]
+        for each in told["features"]
+    ]
     print_table(view, ["feature", "kind", "window", "longer by at most, min", "unit"], rows, "nothing")
 
 
@@ -113,7 +124,9 @@ def compare(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="What a ServedLog wrote.")],
     *,
     settings: Settings,
-    events: Annotated[list[Path], typer.Option("--events", metavar="PATH", help="The events; may be repeated.")],
+    events: Annotated[
+        list[Path], typer.Option("--events", metavar="PATH", help="The events; may be repeated.")
+    ],
     dims: options.Dims = None,
     as_json: options.Json = False,
 ) -> None:
@@ -151,7 +164,9 @@ def forget(
     if as_json:
         print_json({"user_id": user_id, "erased": gone})
         return
-    note(f"Erased {gone} feature records of {user_id}. Start running jobs again: they leave the user out from then on.")
+    note(
+        f"Erased {gone} feature records of {user_id}. Start running jobs again: they leave the user out from then on."
+    )
 
 
 def _told(view: Any, state: Any) -> dict[str, Any]:

@@ -95,5 +95,7 @@ NoRecommender = Annotated[bool, typer.Option("--no-recommender", help="Publish f
 NoAttribution = Annotated[
     bool, typer.Option("--no-attribution", help="Publish figures only; credit nothing.")
 ]
-NoFeatures = Annotated[bool, typer.Option("--no-features", help="Publish figures only; keep no feature views.")]
+NoFeatures = Annotated[
+    bool, typer.Option("--no-features", help="Publish figures only; keep no feature views.")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget the saved state and begin again.")]

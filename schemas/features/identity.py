@@ -28,13 +28,10 @@ class Pseudonyms:
         return hashlib.blake2b(identifier.encode(), key=self.secret, digest_size=16).hexdigest()
 
 
-def entity_id(
-    ids: Sequence[str], pseudonyms: Pseudonyms | None = None, entity: Sequence[str] = ()
-) -> str:
+def entity_id(ids: Sequence[str], pseudonyms: Pseudonyms | None = None, entity: Sequence[str] = ()) -> str:
     """Return the field under which an entity's values stand: its ids in the order of the entity's fields."""
     if pseudonyms is not None:
         ids = [
-            pseudonyms.of(each) if name in PERSONAL else each
-            for name, each in zip(entity, ids, strict=True)
+            pseudonyms.of(each) if name in PERSONAL else each for name, each in zip(entity, ids, strict=True)
         ]
     return US.join(ids)

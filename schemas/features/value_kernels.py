@@ -81,9 +81,11 @@ def window_values(data, begins, ends, last_ms, at_ms, tile_ms, ops, op_bounds, a
 
 
 @njit(cache=True, nogil=True)
-def decayed_values(data, begin, end, last_ms, at_ms, tile_ms, widths, ops, level_wanted, column_wanted, window_ms, half_life_ms):
+def decayed_values(
+    data, begin, end, last_ms, at_ms, tile_ms, widths, level_wanted, column_wanted, window_ms, half_life_ms
+):
     """Return a column's sum in which what is older weighs less: half at each half-life, by the middles of tiles."""
-    at, total, first = begin, 0.0, 0
+    at, total = begin, 0.0
     for level in range(len(tile_ms)):
         if at == end:
             break
@@ -100,7 +102,6 @@ def decayed_values(data, begin, end, last_ms, at_ms, tile_ms, widths, ops, level
                     continue
                 middle = min(tile * tile_ms[level] + tile_ms[level] // 2, at_ms)
                 total += signed(number) * 0.5 ** ((at_ms - middle) / half_life_ms)
-        first += widths[level]
     return total
 
 
@@ -112,7 +113,11 @@ def cells_of(data, begin, end, slot_wanted, tile_ms, last_ms):
         if at == end:
             break
         count, at = read_number(data, at)
-        tiles, values, counts = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+        tiles, values, counts = (
+            np.empty(count, np.int64),
+            np.empty(count, np.int64),
+            np.empty(count, np.int64),
+        )
         tile = last_ms // tile_ms[slot]
         for i in range(count):
             gap, at = read_number(data, at)

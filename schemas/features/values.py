@@ -5,7 +5,7 @@ than W (Chronon's sawtooth), exact at its near end. `Stored.read` takes what sta
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -50,7 +50,10 @@ class Stored:
         for length in lengths:
             parts.append((data, starts, starts + length))
             starts = starts + length
-        texts = [_texts(body, int(begin)) for body, begin in zip(bodies, starts - np.cumsum(sizes) + sizes, strict=True)]
+        texts = [
+            _texts(body, int(begin))
+            for body, begin in zip(bodies, starts - np.cumsum(sizes) + sizes, strict=True)
+        ]
         return cls(layout, last, written, texts, tuple(parts))
 
     def values(self, at_ms: Array, features: Sequence[Feature] | None = None) -> list[list[Value]]:
@@ -88,30 +91,20 @@ class Stored:
         return np.array([slot.tile_ms for slot in self.layout.slots], np.int64)
 
     def _feature(self, feature: Feature, at_ms: Array, windows: Array) -> list[Value]:
-        held = [windows[:, place] for place in feature.requests]
-        if feature.kind in ("count", "sum"):
-            return held[0].tolist()
-        if feature.kind in ("min", "max"):
-            nothing = kernels.NOTHING_LEAST if feature.kind == "min" else kernels.NOTHING_GREATEST
-            return [None if value == nothing else value for value in held[0].tolist()]
-        if feature.kind == "mean":
-            return _shares(held[0], held[1], 1.0, (0.0, 0.0))
-        if feature.kind == "ratio":
-            return _shares(held[0], held[1], feature.number, feature.prior)
-        if feature.kind == "slope":
-            minutes = feature.window_ms / 60_000
-            return ((2.0 * held[0] - held[1]) / minutes).tolist()
-        if feature.kind == "since":
-            ages = zip(held[0].tolist(), at_ms.tolist(), strict=True)
-            return [None if last == kernels.NOTHING_GREATEST else max(now - last, 0) for last, now in ages]
+        held = [windows[:, place].tolist() for place in feature.requests]
+        if feature.kind in _OF_WINDOWS:
+            return _OF_WINDOWS[feature.kind](feature, at_ms, held)
         if feature.kind == "distinct":
-            out = np.zeros(len(at_ms), np.int64)
-            kernels.distinct_values(
-                *self.parts[1], self.last_ms, at_ms, self._slot_ms, feature.slot, feature.window_ms, out
-            )
-            return out.tolist()
+            return self._distinct(feature, at_ms)
         each = {"decayed": self._decayed, "last": self._recent}.get(feature.kind, self._of_cells)
         return [each(feature, row, int(at_ms[row])) for row in range(len(at_ms))]
+
+    def _distinct(self, feature: Feature, at_ms: Array) -> list[Value]:
+        out = np.zeros(len(at_ms), np.int64)
+        kernels.distinct_values(
+            *self.parts[1], self.last_ms, at_ms, self._slot_ms, feature.slot, feature.window_ms, out
+        )
+        return list(out.tolist())
 
     def _decayed(self, feature: Feature, row: int, at_ms: int) -> Value:
         data, begins, ends = self.parts[0]
@@ -119,7 +112,7 @@ class Stored:
         return float(
             kernels.decayed_values(
                 data, begins[row], ends[row], self.last_ms[row], at_ms, self._tile_ms,
-                np.diff(self._op_bounds), self._ops, request.level, request.column, request.window_ms, feature.number,
+                np.diff(self._op_bounds), request.level, request.column, request.window_ms, feature.number,
             )
         )  # fmt: skip
 
@@ -169,13 +162,50 @@ def _named(names: list[str] | None, values: Any) -> Any:
     return int(values[0]) if names is None else names[int(values[0])]
 
 
-def _shares(top: Array, bottom: Array, scale: float, prior: tuple[float, float]) -> list[Value]:
+Held = list[list[int]]
+"""The values of the columns that a feature is computed from, an entity each."""
+
+
+def _plain(_feature: Feature, _at_ms: Array, held: Held) -> list[Value]:
+    return list(held[0])
+
+
+def _extreme(_feature: Feature, _at_ms: Array, held: Held) -> list[Value]:
+    nothing = (kernels.NOTHING_LEAST, kernels.NOTHING_GREATEST)
+    return [None if value in nothing else value for value in held[0]]
+
+
+def _mean(_feature: Feature, _at_ms: Array, held: Held) -> list[Value]:
+    return _shares(held, 1.0, (0.0, 0.0))
+
+
+def _ratio(feature: Feature, _at_ms: Array, held: Held) -> list[Value]:
+    return _shares(held, feature.number, feature.prior)
+
+
+def _slope(feature: Feature, _at_ms: Array, held: Held) -> list[Value]:
+    """Return this window less the one before, a minute: the second column is over both."""
+    minutes = feature.window_ms / 60_000
+    return [(2 * now - both) / minutes for now, both in zip(*held, strict=True)]
+
+
+def _since(_feature: Feature, at_ms: Array, held: Held) -> list[Value]:
+    ages = zip(held[0], at_ms.tolist(), strict=True)
+    return [None if last == kernels.NOTHING_GREATEST else max(now - last, 0) for last, now in ages]
+
+
+_OF_WINDOWS: Final[Mapping[str, Callable[[Feature, Array, Held], list[Value]]]] = {
+    "count": _plain, "sum": _plain, "min": _extreme, "max": _extreme, "mean": _mean, "ratio": _ratio, "slope": _slope,
+    "since": _since,
+}  # fmt: skip
+
+
+def _shares(held: Held, scale: float, prior: tuple[float, float]) -> list[Value]:
     """Return scaled quotients; with a Beta prior (a, b) the mean of its posterior, without one None over nothing."""
     more, less = prior
-    under = bottom + more + less
     return [
-        scale * (float(one) + more) / float(other) if other > 0 else None
-        for one, other in zip(top.tolist(), under.tolist(), strict=True)
+        scale * (one + more) / (other + more + less) if other + more + less > 0 else None
+        for one, other in zip(*held, strict=True)
     ]
 
 

@@ -36,7 +36,11 @@ def feature_tables(store: Store) -> Iterator[pa.Table]:
 
 
 def _table(layout: EntityLayout, rows: Sequence[tuple[bytes, bytes]], as_of_ms: int) -> pa.Table:
-    known = [(identifier.decode(), value[VERSION_BYTES:]) for identifier, value in rows if len(value) > VERSION_BYTES]
+    known = [
+        (identifier.decode(), value[VERSION_BYTES:])
+        for identifier, value in rows
+        if len(value) > VERSION_BYTES
+    ]
     stored = Stored.read(layout, [body for _, body in known])
     columns: dict[str, list[object]] = {name: [] for name in EXPORTS["features"].names}
     if not known:

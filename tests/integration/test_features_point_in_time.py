@@ -19,9 +19,9 @@ from serving.served_log import ServedLog
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "transforms" / "features"))
 
-from shop_events import ITEMS, Held, disordered, pieces, shard, shop  # noqa: E402
+from shop_events import ITEMS, Held, disordered, pieces, shard, shop
 
-from transforms.features.views import SHIPPED  # noqa: E402
+from transforms.features.views import SHIPPED
 
 SETTINGS = Settings(timezone="UTC")
 
@@ -73,11 +73,20 @@ def test_the_order_of_files_changes_no_training_set(lived: Path, tmp_path: Path)
         "".join(json.dumps(row) + "\n" for row in disordered(rows, seed=2)), encoding="utf-8"
     )
     draw = random.Random(3)
-    labels: dict[str, list[Any]] = {"user_id": [f"u{draw.randrange(12)}" for _ in range(50)], "category_id": ["k1"] * 50}
+    labels: dict[str, list[Any]] = {
+        "user_id": [f"u{draw.randrange(12)}" for _ in range(50)],
+        "category_id": ["k1"] * 50,
+    }
     labels["at_ms"] = [draw.choice(rows)["event_time"] + draw.randrange(5000) for _ in range(50)]
     pq.write_table(pa.table(labels), tmp_path / "labels.parquet")
     one, other = (
-        training_set(tmp_path / "labels.parquet", ["user_category"], [folder / "events.jsonl"], lived / "dims", SETTINGS)
+        training_set(
+            tmp_path / "labels.parquet",
+            ["user_category"],
+            [folder / "events.jsonl"],
+            lived / "dims",
+            SETTINGS,
+        )
         for folder in (lived, tmp_path)
     )
     assert one.equals(other)
@@ -90,5 +99,3 @@ def test_what_does_not_fit_is_said(lived: Path, tmp_path: Path) -> None:
                         (["user_value", "item_facts"], "several kinds")):  # fmt: skip
         with pytest.raises(UsageError, match=says):
             training_set(tmp_path / "labels.parquet", views, [lived / "events.jsonl"], None, SETTINGS)
-
-

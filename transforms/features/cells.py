@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.features.layout import Slot
-from transforms.features import tile_kernels as kernels
+from transforms.features import cell_kernels as kernels
 from transforms.state.columns import Columns
 from transforms.state.index import HashIndex
 
@@ -24,7 +24,13 @@ class Cells:
         self.texts = np.array([slot.text for slot in slots], np.bool_)
         self.index = HashIndex()
         self.rows = Columns(
-            key=np.uint64, entity=np.int32, slot=np.int8, tile=np.int64, value=np.int64, count=np.int64, next=np.int32
+            key=np.uint64,
+            entity=np.int32,
+            slot=np.int8,
+            tile=np.int64,
+            value=np.int64,
+            count=np.int64,
+            next=np.int32,
         )
 
     def open(self, more: int) -> None:
@@ -53,7 +59,9 @@ class Cells:
         """Drop the cells of entities that are gone (-1) and of tiles that are behind; return the heads of lists."""
         rows, slot = self.rows, self.rows["slot"]
         entities = renumbered[rows["entity"]]
-        oldest = newest[np.maximum(entities, 0)] // self.tile_ms[slot] - self.keeps[slot] if len(newest) else 0
+        oldest = (
+            newest[np.maximum(entities, 0)] // self.tile_ms[slot] - self.keeps[slot] if len(newest) else 0
+        )
         kept = np.flatnonzero((entities >= 0) & (rows["tile"] > oldest))
         heads = np.full(len(newest), -1, np.int32)
         self.rows.keep(kept)

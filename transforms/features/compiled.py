@@ -88,16 +88,16 @@ class EntityPlan:
     slot_longest_ms: list[int] = field(default_factory=list)
     recent: list[SlotPlan] = field(default_factory=list)
     recent_kept: list[list[int]] = field(default_factory=list)
-    layout: EntityLayout = EntityLayout((), 0)
+    layout: EntityLayout = field(default_factory=lambda: EntityLayout((), 0))
 
     @property
     def kinds(self) -> int:
         """All kinds of events that anything here takes, as bits."""
+        taken = [column.kinds for level in self.levels for column in level.columns]
+        taken += [slot.kinds for slot in (*self.recent, *(slot for slot, _ in self.slots))]
         bits = 0
-        for plan in (*(column for level in self.levels for column in level.columns), *self.recent):
-            bits |= plan.kinds
-        for slot, _ in self.slots:
-            bits |= slot.kinds
+        for kinds in taken:
+            bits |= kinds
         # Net lines are told of after their payments, which make the entity known.
         return bits | (1 << event_kernels.PAID) if bits >> NET_PAID else bits
 
@@ -125,12 +125,18 @@ def compile_views(views: Iterable[FeatureView]) -> CompiledViews:
         if names.count(view.name) > 1:
             raise view.refuse("another view has the same name. Rename one, or take away the older one.")
     entities = list(dict.fromkeys(view.entity for view in views))
-    plans = tuple(
-        _entity(entity, [view for view in views if view.entity == entity]) for entity in entities
-    )
+    plans = tuple(_entity(entity, [view for view in views if view.entity == entity]) for entity in entities)
     infos = tuple(
         ViewInfo(
-            view.name, view.version, view.entity, view.on, view.windows, view.fresh_ms, view.ttl_ms, view.owner, view.doc
+            view.name,
+            view.version,
+            view.entity,
+            view.on,
+            view.windows,
+            view.fresh_ms,
+            view.ttl_ms,
+            view.owner,
+            view.doc,
         )
         for view in views
     )
@@ -151,11 +157,18 @@ def _entity(entity: tuple[str, ...], views: Sequence[FeatureView]) -> EntityPlan
         entity,
         max(view.ttl_ms for view in views),
         tuple(
-            Level(level.tile_ms, level.longest_ms // level.tile_ms + 1, tuple(each.op for each in level.columns))
+            Level(
+                level.tile_ms, level.longest_ms // level.tile_ms + 1, tuple(each.op for each in level.columns)
+            )
             for level in plan.levels
         ),
         tuple(
-            Slot(tile_ms, longest // tile_ms + 1, slot.kind, slot.field >= TEXT_FIELDS and slot.kind != REGISTERS)
+            Slot(
+                tile_ms,
+                longest // tile_ms + 1,
+                slot.kind,
+                slot.field >= TEXT_FIELDS and slot.kind != REGISTERS,
+            )
             for (slot, tile_ms), longest in zip(plan.slots, plan.slot_longest_ms, strict=True)
         ),
         tuple(
@@ -237,12 +250,12 @@ def _bits(view: FeatureView, part: Aggregation, *, net: bool) -> int:
 
 
 def _request(plan: EntityPlan, column: ColumnPlan, tile_ms: int, window_ms: int) -> tuple[int, int, int]:
-    for place, level in enumerate(plan.levels):
-        if level.tile_ms == tile_ms:
-            break
-    else:
-        place, level = len(plan.levels), LevelPlan(tile_ms)
-        plan.levels.append(level)
+    lengths = [level.tile_ms for level in plan.levels]
+    if tile_ms not in lengths:
+        plan.levels.append(LevelPlan(tile_ms))
+        lengths.append(tile_ms)
+    place = lengths.index(tile_ms)
+    level = plan.levels[place]
     if column not in level.columns:
         level.columns.append(column)
     level.longest_ms = max(level.longest_ms, window_ms)
@@ -265,7 +278,9 @@ def _slot(plan: EntityPlan, view: FeatureView, aggregation: Aggregation, window_
 
 
 def _recent(plan: EntityPlan, view: FeatureView, aggregation: Last, window_ms: int) -> int:
-    slot = SlotPlan(_bits(view, aggregation, net=False), _field(aggregation.field), _place(aggregation.where), 0)
+    slot = SlotPlan(
+        _bits(view, aggregation, net=False), _field(aggregation.field), _place(aggregation.where), 0
+    )
     if slot not in plan.recent:
         plan.recent.append(slot)
         plan.recent_kept.append([0, 0])

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from transforms.features import tile_kernels as kernels
+from transforms.features import record_kernels as kernels
 from transforms.features.value_names import ValueNames
 from transforms.packed import Packed
 from transforms.state.hashing import text_parts
@@ -44,7 +44,9 @@ def encoded(
     """Yield these entities, a bounded number at once."""
     rows = rows[np.argsort(table.entities["bucket"][rows], kind="stable")]
     for begin in range(0, len(rows), _AT_ONCE):
-        yield _encoded(table, np.ascontiguousarray(rows[begin : begin + _AT_ONCE]), ids, names, version, now_ms)
+        yield _encoded(
+            table, np.ascontiguousarray(rows[begin : begin + _AT_ONCE]), ids, names, version, now_ms
+        )
 
 
 def _encoded(
@@ -84,7 +86,11 @@ def _level(table: "EntityTable", place: int, rows: Array, newest: Array) -> _Par
 
 
 def _recent(table: "EntityTable", rows: Array, newest: Array) -> tuple[_Part, Array, Array]:
-    nodes, bounds, text_bounds = table.recent, np.empty(len(rows) + 1, np.int64), np.zeros(len(rows) + 1, np.int64)
+    nodes, bounds, text_bounds = (
+        table.recent,
+        np.empty(len(rows) + 1, np.int64),
+        np.zeros(len(rows) + 1, np.int64),
+    )
     if not table.plan.recent:
         return _none(rows), np.zeros(0, np.int64), text_bounds
     keep_ms = np.array([kept.keep_ms for kept in table.layout.recent], np.int64)

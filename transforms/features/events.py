@@ -26,7 +26,15 @@ _OF_EVENTS: Final = ("user_id", "item_id", "room_id", "session_id", "creator_id"
 _WEIGHT: Final = np.uint64(0x9E3779B97F4A7C15)
 _NAMED: Final = 2
 """The places of dimensions below this one name nothing: no id, and an unknown one."""
-_SENT: Final = ("amount_minor", "quantity", "dwell_ms", "list_price_minor", "launched_ms", "is_new", "has_coupon")
+_SENT: Final = (
+    "amount_minor",
+    "quantity",
+    "dwell_ms",
+    "list_price_minor",
+    "launched_ms",
+    "is_new",
+    "has_coupon",
+)
 _COUNTING: Final = np.array(
     [kernels.ENTRY, kernels.IMPRESSION, kernels.CLICK, kernels.FOLLOW, kernels.PLACED, kernels.PAID, kernels.CANCELLED,
      kernels.REFUNDED]
@@ -124,15 +132,15 @@ class FeatureRows:
         for name in _SENT:
             _fill(numbers[NUMBERS.index(name)], batch[name])
         numbers[NUMBERS.index("event_time_ms")] = times
-        moments = batch["event_time_ms"].cast(pa.timestamp("ms", tz="UTC")).cast(pa.timestamp("ms", tz=timezone))
+        moments = (
+            batch["event_time_ms"].cast(pa.timestamp("ms", tz="UTC")).cast(pa.timestamp("ms", tz=timezone))
+        )
         numbers[NUMBERS.index("hour")] = pc.hour(moments).to_numpy(zero_copy_only=False)
         texts = {name: batch[name] for name in TEXTS}
         hashes = np.empty((len(TEXTS), batch.num_rows), np.uint64)
         for place, column in enumerate(texts.values()):
             hashes[place] = _hashes(column)
-        return cls(
-            kinds, np.ones(len(times), np.int8), times, events, lines, numbers, hashes, texts
-        )
+        return cls(kinds, np.ones(len(times), np.int8), times, events, lines, numbers, hashes, texts)
 
     def ids(self, entity: Sequence[str], rows: Array) -> pa.StringArray:
         """Return under what the entities of some rows are stored (`entity_id`)."""

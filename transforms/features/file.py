@@ -31,9 +31,18 @@ def views_in(path: Path) -> tuple[FeatureView, ...]:
     except UsageError:
         raise
     except Exception as error:
-        line = next((at.lineno for at in reversed(traceback.extract_tb(sys.exc_info()[2])) if at.filename == str(path)), 0)
+        line = next(
+            (
+                at.lineno
+                for at in reversed(traceback.extract_tb(sys.exc_info()[2]))
+                if at.filename == str(path)
+            ),
+            0,
+        )
         line = getattr(error, "lineno", None) or line
-        raise UsageError(f"{path}:{line}: {type(error).__name__}: {error}. Mend the file of feature views.") from error
+        raise UsageError(
+            f"{path}:{line}: {type(error).__name__}: {error}. Mend the file of feature views."
+        ) from error
     found = {id(view): view for value in names.values() for view in _views(value)}
     if not found:
         raise UsageError(

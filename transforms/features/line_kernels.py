@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import numpy as np
 from numba import njit
 
 from transforms import event_kernels as kinds_of
@@ -55,12 +54,28 @@ def absorb(
         if used > before:
             keys[line] = lines[i]
             paid[line], refunded[line], payments[line], cancelled[line] = 0, 0, 0, 0
-            cancelled_ms[line], refunded_ms[line], pay_ms[line], pay_event[line], seen_ms[line] = 0, 0, 0, 0, time
+            cancelled_ms[line], refunded_ms[line], pay_ms[line], pay_event[line], seen_ms[line] = (
+                0,
+                0,
+                0,
+                0,
+                time,
+            )
         seen_ms[line] = max(seen_ms[line], time)
         held = _net(paid, refunded, payments, cancelled, line)
         held_ms, held_event = pay_ms[line], pay_event[line]
         if held != NOTHING:
-            emitted = _tell(out, emitted, -1, held_ms, held_event, held, amount_field, line_numbers[line], line_hashes[line])
+            emitted = _tell(
+                out,
+                emitted,
+                -1,
+                held_ms,
+                held_event,
+                held,
+                amount_field,
+                line_numbers[line],
+                line_hashes[line],
+            )
         amount = numbers[amount_field, i]
         if kind == _PAID:
             if payments[line] == 0:
@@ -85,6 +100,14 @@ def absorb(
             emitted -= 1
         elif now != NOTHING:
             emitted = _tell(
-                out, emitted, 1, pay_ms[line], pay_event[line], now, amount_field, line_numbers[line], line_hashes[line]
+                out,
+                emitted,
+                1,
+                pay_ms[line],
+                pay_event[line],
+                now,
+                amount_field,
+                line_numbers[line],
+                line_hashes[line],
             )
     return used, emitted

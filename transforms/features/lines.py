@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from transforms import event_kernels
 from transforms.features import line_kernels as kernels
 from transforms.features.events import FeatureRows
 from transforms.features.fields import NET_PAID, NUMBERS, TEXTS
@@ -47,7 +48,7 @@ class PaidLines:
 
     def absorb(self, rows: FeatureRows) -> FeatureRows:
         """Take events; return what they take back and give."""
-        chosen = np.flatnonzero(rows.kinds >= kernels.kinds_of.PAID)
+        chosen = np.flatnonzero(rows.kinds >= event_kernels.PAID)
         count = len(chosen)
         self._index.reserve(count)
         self._lines.reserve(count)

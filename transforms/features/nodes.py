@@ -43,7 +43,9 @@ class Nodes:
             self.nexts = spill.grown(self.nexts, needed)
             self.rows = {name: spill.grown(held, needed) for name, held in self.rows.items()}
             if self.width:
-                self.values = spill.grown(self.values.reshape(-1), needed * self.width).reshape(-1, self.width)
+                self.values = spill.grown(self.values.reshape(-1), needed * self.width).reshape(
+                    -1, self.width
+                )
 
     def keep(self, entities: Array) -> None:
         """Keep the lists of these entities, in this order."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from schemas.features.identity import PERSONAL
 from schemas.features.layout import encoded
@@ -35,7 +36,7 @@ from transforms.pacing import Pace, Sweep
 from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, IDLE, LowWatermark, Piece
 from transforms.publish import Grouped, Outlet, PublisherFactory
 from transforms.shards import Output
-from transforms.state.hashing import hash_strings
+from transforms.state.hashing import hash_strings, hash_text
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DAY_MS: Final = 86_400_000
@@ -65,7 +66,12 @@ class FeatureShard:
         self._catalogue = encoded(compiled.catalogue)
         self._names, self._lines = ValueNames(), PaidLines(order_horizon_ms, lateness_ms)
         self.tables = [EntityTable(plan, self._names) for plan in compiled.plans]
-        self._timezone, self._lateness_ms, self._namespace, self._clock = timezone, lateness_ms, namespace, clock
+        self._timezone, self._lateness_ms, self._namespace, self._clock = (
+            timezone,
+            lateness_ms,
+            namespace,
+            clock,
+        )
         self._erased_users, self._erased = tuple(erased), hash_strings(list(erased))
         self._outlet, self._pace, self._muted = Outlet(open_publisher()), pace(), False
         self._low, self._sweep, self._watermark_ms = LowWatermark(), Sweep(_SWEEP_MS), BEFORE_ALL_MS
@@ -85,13 +91,11 @@ class FeatureShard:
             self._pace.written()
         yield from ()
 
-    def _allowed(self, batch: Any) -> Any:
+    def _allowed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Leave out what erased users did."""
         if not len(self._erased):
             return batch
-        from transforms.state.hashing import hash_text
-
-        return batch.filter(~np.isin(hash_text(batch["user_id"]), self._erased))
+        return batch.filter(pa.array(~np.isin(hash_text(batch["user_id"]), self._erased)))
 
     def _take(self, rows: FeatureRows) -> None:
         net = self._lines.absorb(rows)
@@ -147,17 +151,17 @@ class FeatureShard:
             key = feature_bucket_key(self._namespace, table.layout.name, int(changed.buckets[begin]))
             for first in range(begin, end, _FIELDS_A_WRITE):
                 last = min(first + _FIELDS_A_WRITE, end)
-                self._outlet.publisher.set_newer(key, changed.ids.part(first, last), changed.values.part(first, last))
+                self._outlet.publisher.set_newer(
+                    key, changed.ids.part(first, last), changed.values.part(first, last)
+                )
 
     def erase(self, users: Sequence[str]) -> None:
         """Forget these users and all pairs with them, in state and in the store, and leave tombstones."""
         named = frozenset(users)
         for table in self.tables:
             persons = [place for place, name in enumerate(table.plan.entity) if name in PERSONAL]
-            if persons:
-                gone = table.drop(lambda ids, at=persons: any(ids[place] in named for place in at))
-                for identifier in gone.to_pylist():
-                    self._bury(table, identifier)
+            for identifier in table.drop(persons, named).to_pylist():
+                self._bury(table, identifier)
 
     def outlet(self) -> Outlet:
         """Return what it publishes through."""

@@ -4,7 +4,7 @@ One pass over a batch serves all views of the entity. Cost a batch: about 0.1 µ
 0.05 µs for each length of tiles; memory: 50 bytes an entity, 16 and 8 a column for each tile, 28 a recent value.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 from schemas.features.layout import REGISTERS
 from schemas.features.values import QUANTILE_GROWTH, ZERO_BUCKET
 from schemas.keys import US, bucket
-from transforms.features import tile_kernels as kernels
+from transforms.features import cell_kernels, entity_kernels, tile_kernels
 from transforms.features.cells import Cells
 from transforms.features.compiled import TEXT_FIELDS, EntityPlan, SlotPlan
 from transforms.features.encoding import Encoded, encoded
@@ -41,12 +41,12 @@ class EntityTable:
         self._columns = np.array([TEXTS.index(name) for name in plan.entity])
         self._kinds = np.int64(plan.kinds)
         self._index, self._ids = HashIndex(), Texts()
-        self.entities = Columns(key=np.uint64, newest=np.int64, dirty=np.uint8, cells=np.int32, bucket=np.int16)
+        self.entities = Columns(
+            key=np.uint64, newest=np.int64, dirty=np.uint8, cells=np.int32, bucket=np.int16
+        )
         self.levels = [Nodes(1, {"start": np.int64}, len(level.columns)) for level in plan.levels]
         self._plans = [np.array(level.columns, np.int64).T.copy() for level in plan.levels]
-        self.recent = Nodes(
-            len(plan.recent), {"time": np.int64, "event": np.uint64, "value": np.int64}, 0
-        )
+        self.recent = Nodes(len(plan.recent), {"time": np.int64, "event": np.uint64, "value": np.int64}, 0)
         self.cells = Cells(plan.layout.slots)
         self._changed: list[Array] = []
 
@@ -55,13 +55,13 @@ class EntityTable:
 
     def absorb(self, rows: FeatureRows, net: FeatureRows) -> None:
         """Take events, and then what paid lines took back and gave."""
-        keys = kernels.combined(rows.hashes, self._columns)
-        picked = kernels.wanted(rows.kinds, keys, self._kinds)
+        keys = entity_kernels.combined(rows.hashes, self._columns)
+        picked = entity_kernels.wanted(rows.kinds, keys, self._kinds)
         if len(picked):
             self._merge(rows, picked, self._rows_of(rows, keys, picked))
         if len(net):
-            keys = kernels.combined(net.hashes, self._columns)
-            picked = kernels.wanted(net.kinds, keys, self._kinds)
+            keys = entity_kernels.combined(net.hashes, self._columns)
+            picked = entity_kernels.wanted(net.kinds, keys, self._kinds)
             if len(picked):
                 self._merge(net, picked, self._index.find(keys[picked]))
 
@@ -73,18 +73,20 @@ class EntityTable:
             ids, count = rows.ids(self.plan.entity, first), len(first)
             self._ids.extend(ids)
             self.entities.extend(
-                count, key=keys[first], newest=np.full(count, MISSING), cells=np.full(count, kernels.NOBODY),
+                count, key=keys[first], newest=np.full(count, MISSING), cells=np.full(count, entity_kernels.NOBODY),
                 bucket=np.array([bucket(identifier) for identifier in ids.to_pylist()], np.int16),
             )  # fmt: skip
         return found
 
     def _merge(self, rows: FeatureRows, picked: Array, found: Array) -> None:
         newest, changed = self.entities["newest"], np.empty(len(found), np.int32)
-        count = kernels.note_newest(found, picked, rows.times_ms, newest, self.entities["dirty"], changed)
+        count = entity_kernels.note_newest(
+            found, picked, rows.times_ms, newest, self.entities["dirty"], changed
+        )
         self._changed.append(changed[:count].copy())
         for level, plan, nodes in zip(self.layout.levels, self._plans, self.levels, strict=True):
             nodes.open(len(self._index), len(found))
-            kernels.add_to_tiles(
+            tile_kernels.add_to_tiles(
                 found, picked, rows.kinds, rows.signs, rows.times_ms, rows.numbers, newest, nodes.heads.reshape(-1),
                 nodes.rows["start"], nodes.nexts, nodes.values, nodes.taken, level.tile_ms, level.keep, *plan,
             )  # fmt: skip
@@ -93,25 +95,29 @@ class EntityTable:
         for place, slot in enumerate(self.plan.recent):
             self._merge_recent(rows, picked, found, place, slot)
 
-    def _merge_recent(self, rows: FeatureRows, picked: Array, found: Array, place: int, slot: SlotPlan) -> None:
+    def _merge_recent(
+        self, rows: FeatureRows, picked: Array, found: Array, place: int, slot: SlotPlan
+    ) -> None:
         kept, nodes = self.layout.recent[place], self.recent
         nodes.open(len(self._index), len(found))
         values, told = self._values(rows, slot)
         self._name(rows, picked, slot, told)
-        kernels.add_recent(
+        tile_kernels.add_recent(
             found, picked, rows.kinds, rows.times_ms, rows.events, values, told, self.entities["newest"], nodes.heads,
             nodes.rows["time"], nodes.rows["event"], nodes.rows["value"], nodes.nexts, nodes.taken, place, slot.kinds,
             kept.n, kept.keep_ms,
         )  # fmt: skip
 
-    def _merge_cells(self, rows: FeatureRows, picked: Array, found: Array, place: int, slot: SlotPlan) -> None:
+    def _merge_cells(
+        self, rows: FeatureRows, picked: Array, found: Array, place: int, slot: SlotPlan
+    ) -> None:
         layout, cells = self.layout.slots[place], self.cells
         cells.open(len(found))
         values, told = self._values(rows, slot)
         if slot.kind != REGISTERS:
             self._name(rows, picked, slot, told)
         raw = cells.rows.raw
-        used = kernels.add_to_cells(
+        used = cell_kernels.add_to_cells(
             found, picked, rows.kinds, rows.signs, rows.times_ms, values, told, self.entities["newest"],
             self.entities["cells"], self.entities["key"], cells.index.keys, cells.index.rows, len(cells.index), raw("key"),
             raw("entity"), raw("slot"), raw("tile"), raw("value"), raw("count"), raw("next"), place, slot.kind,
@@ -165,7 +171,7 @@ class EntityTable:
         """Return the hashes under which entities are known, by their ids as they are stored."""
         parts = zip(*(identifier.split(US) for identifier in ids), strict=True)
         hashes = np.array([hash_strings(list(part)) for part in parts], np.uint64)
-        return kernels.combined(hashes, np.arange(len(hashes)))
+        return entity_kernels.combined(hashes, np.arange(len(hashes)))
 
     def mark_all(self) -> None:
         """Let every entity have changed."""
@@ -181,15 +187,17 @@ class EntityTable:
         self._sweep_cells(np.arange(len(self._index), dtype=np.int32))
         return gone
 
-    def drop(self, named: Callable[[list[str]], bool]) -> pa.StringArray:
-        """Forget entities by their ids, and return those; reads all of them."""
-        ids = self._ids.take(np.arange(len(self._index))).to_pylist()
-        return self._drop(np.array([named(identifier.split(US)) for identifier in ids], np.bool_))
+    def drop(self, places: Sequence[int], named: Collection[str]) -> pa.StringArray:
+        """Forget entities one of whose ids at these places is named; return what they are stored under. Reads all."""
+        if not places:
+            return pa.array([], pa.string())
+        ids = [each.split(US) for each in self._ids.take(np.arange(len(self._index))).to_pylist()]
+        return self._drop(np.array([any(each[at] in named for at in places) for each in ids], np.bool_))
 
     def _drop(self, old: Array) -> pa.StringArray:
         kept = np.flatnonzero(~old)
         gone = self._ids.take(np.flatnonzero(old))
-        renumbered = np.full(len(old), kernels.NOBODY, np.int32)
+        renumbered = np.full(len(old), entity_kernels.NOBODY, np.int32)
         renumbered[kept] = np.arange(len(kept), dtype=np.int32)
         self.entities.keep(kept)
         self._ids.keep(kept)
@@ -240,4 +248,3 @@ def _buckets(numbers: Array) -> Array:
     positive = numbers >= 1
     out[positive] = np.ceil(np.log(numbers[positive]) / np.log(QUANTILE_GROWTH) - 1e-9).astype(np.int64)
     return out
-

@@ -4,10 +4,10 @@ The events are replayed in order of time through the shard that computes live va
 it would have stored is read as `serving` reads it. Cost: that of a replay, and about 3 ms for each distinct moment.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from schemas.keys import VERSION_BYTES
 from transforms.features.shard import FeatureShard
 from transforms.features.table import EntityTable
 from transforms.features.view import FeatureView
+from transforms.pacing import Pace
 from transforms.pieces import Piece, Progress
 from transforms.publish import PublisherFactory
 
@@ -100,15 +101,6 @@ def _moment(label: Label) -> int:
     return label.as_of_ms
 
 
-class _Never:
-    """A pace at which nothing is due."""
-
-    def is_due(self, urgent: bool) -> bool:
-        """Say no."""
-        return False
-
-    def written(self) -> None:
-        """Take note of nothing."""
-
-
-_never: Callable[[], Any] = _Never
+def _never() -> Pace:
+    """Return a pace at which nothing is due."""
+    return Pace(float("inf"), lambda: 0.0)

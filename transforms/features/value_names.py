@@ -69,4 +69,3 @@ class ValueNames:
         """Take the content of an earlier `state()`."""
         self._index.load(state["index"])
         self._texts.load(state["texts"])
-

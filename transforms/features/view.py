@@ -92,7 +92,9 @@ class FeatureView:
         if not self.name.isidentifier():
             raise self.refuse("a name has letters, digits and '_' only, and begins with no digit. Rename it.")
         if not (self.entity and self.on and self.aggregations and self.windows):
-            raise self.refuse("entity, on, aggregations and windows must not be empty. Name at least one of each.")
+            raise self.refuse(
+                "entity, on, aggregations and windows must not be empty. Name at least one of each."
+            )
         self._known("entity=", "entity field", self.entity, ENTITY_FIELDS)
         self._known("on=", "event", self.on, EVENTS)
         self._check_windows()
@@ -131,7 +133,9 @@ class FeatureView:
         label = aggregation.label
         for part in _parts(aggregation):
             self._known(f"{label}: on=", "event", part.events, EVENTS)
-            strange = [event for event in part.events if event not in self.on and not _covered(event, self.on)]
+            strange = [
+                event for event in part.events if event not in self.on and not _covered(event, self.on)
+            ]
             if strange:
                 raise self.refuse(f"{label} takes {strange[0]!r}, which on= does not name. Add it to on=.")
         if not aggregation.mergeable:
@@ -142,11 +146,18 @@ class FeatureView:
         self._check_fields(aggregation)
         unknown = [window for window in aggregation.windows if window not in self.windows]
         if unknown:
-            raise self.refuse(f"{label} has the window {unknown[0]!r}, which windows= does not. Add it there.")
+            raise self.refuse(
+                f"{label} has the window {unknown[0]!r}, which windows= does not. Add it there."
+            )
         if isinstance(aggregation, Last) and not 1 <= aggregation.n <= _MOST_KEPT:
             raise self.refuse(f"{label} keeps n={aggregation.n} values. Take 1 to {_MOST_KEPT}.")
-        if isinstance(aggregation, Slope) and 2 * max(map(parsed, self.windows_of(aggregation))) > self.ttl_ms:
-            raise self.refuse(f"{label} looks at two windows, which are longer than ttl={self.ttl!r}. Lengthen ttl.")
+        if (
+            isinstance(aggregation, Slope)
+            and 2 * max(map(parsed, self.windows_of(aggregation))) > self.ttl_ms
+        ):
+            raise self.refuse(
+                f"{label} looks at two windows, which are longer than ttl={self.ttl!r}. Lengthen ttl."
+            )
         if isinstance(aggregation, Decayed):
             try:
                 parsed(aggregation.half_life)
@@ -161,7 +172,9 @@ class FeatureView:
             if isinstance(part, OfField):
                 self._known(f"{label}: it", "number or id of an event", (part.field,), (*NUMBERS, *TEXTS))
                 if part.field in TEXTS and not texts:
-                    raise self.refuse(f"{label} needs a number, and {part.field} is a text. Take one of {', '.join(NUMBERS)}.")
+                    raise self.refuse(
+                        f"{label} needs a number, and {part.field} is a text. Take one of {', '.join(NUMBERS)}."
+                    )
         if isinstance(aggregation, TopK | First) and aggregation.field in _UNBOUNDED:
             raise self.refuse(
                 f"{label} would keep a cell a {aggregation.field}, of which there is no end. Take DistinctCount, or Last."

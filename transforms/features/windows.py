@@ -18,7 +18,9 @@ def parsed(text: str) -> int:
     """Return a duration such as `5m`, `1h`, `30d` in milliseconds; raises ValueError for any other text."""
     match = re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"{text!r} is no duration; write minutes, hours or days, such as '5m', '1h' or '30d'")
+        raise ValueError(
+            f"{text!r} is no duration; write minutes, hours or days, such as '5m', '1h' or '30d'"
+        )
     return int(match[1]) * _UNITS[match[2]]
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -63,7 +64,11 @@ def shop(count: int, seed: int, days: float = 3.0, users: int = 12) -> list[Row]
             "traffic_source": draw.choice(["search", "recommend"]), "coupon_id": draw.choice([None, None, "k"]),
         }  # fmt: skip
         if kind == "view":
-            row |= {"event_type": "view", **common, "dwell_ms": draw.choice([None, draw.randrange(1, 60_000)])}
+            row |= {
+                "event_type": "view",
+                **common,
+                "dwell_ms": draw.choice([None, draw.randrange(1, 60_000)]),
+            }
             if draw.random() < 0.3:
                 row["item_id"] = None
             if draw.random() < 0.1:
@@ -130,7 +135,9 @@ class Held(Lossless):
 
     def bodies(self) -> dict[tuple[str, str], bytes]:
         return {
-            (key, field): value[VERSION_BYTES:] for key, held in self.values.items() for field, value in held.items()
+            (key, field): value[VERSION_BYTES:]
+            for key, held in self.values.items()
+            for field, value in held.items()
         }
 
 
@@ -147,12 +154,14 @@ def pieces(rows: list[Row], cuts: list[int]) -> Iterator[Piece]:
     intake, watermark = Intake(compile_gate(), BOUNDS), BEFORE_ALL_MS
     dedup = DedupShard(0, BOUNDS.dedup_horizon_ms, Routes(1, False, Given(), features=True), lambda *_: None)
     bounds = sorted({0, *cuts, len(rows)})
-    for number, (begin, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for number, (begin, end) in enumerate(pairwise(bounds)):
         batch = pa.RecordBatch.from_pylist(rows[begin:end], schema=EVENT_SCHEMA)
         taken = intake.take(without_lines(batch, refusals_batch([])), watermark)
         assert not taken.refused.num_rows, taken.refused.to_pylist()[:1]
         watermark = taken.highest_ms
         told = Progress(0, 1, number + 1, watermark - BOUNDS.max_out_of_orderness_ms)
-        for output, (_, piece) in dedup.absorb(Piece(told, (taken.admitted,), FINAL if end == len(rows) else LATER)):
+        for output, (_, piece) in dedup.absorb(
+            Piece(told, (taken.admitted,), FINAL if end == len(rows) else LATER)
+        ):
             if output == "features":
                 yield PieceCoder().decode(PieceCoder().encode(piece))

@@ -32,7 +32,8 @@ from transforms.features.views import SHIPPED
 
 PAID = "order.paid"
 EVERY = [
-    Count(), Count(on=PAID, name="paid"), Count(on="order.refunded", name="refunds"), Count(where="has_coupon", name="by_coupon"),
+    Count(), Count(on=PAID, name="paid"), Count(on="order.refunded", name="refunds"),
+    Count(where="has_coupon", name="by_coupon"),
     Sum("amount_minor", on=PAID), Sum("quantity", on=PAID), Sum("amount_minor", on=(PAID, "order.placed"), name="both"),
     Mean("amount_minor", on=PAID), Mean("dwell_ms", on="view"), Min("amount_minor", on=PAID), Max("list_price_minor"),
     Since(), Since(on=PAID, name="since_paid"), Last("item_id", n=3), Last("amount_minor", n=2, on=PAID),
@@ -44,7 +45,13 @@ EVERY = [
     Slope(of=Count(on="view"), windows=("5m", "1h", "6h")),
 ]  # fmt: skip
 ON = ["view", "click", "follow", "order.placed", PAID, "order.cancelled", "order.refunded"]
-ENTITIES = (("user_id",), ("item_id",), ("creator_id",), ("user_id", "category_id"), ("merchant_id", "traffic_source"))
+ENTITIES = (
+    ("user_id",),
+    ("item_id",),
+    ("creator_id",),
+    ("user_id", "category_id"),
+    ("merchant_id", "traffic_source"),
+)
 VIEWS = [
     FeatureView(
         f"all_of_{'_'.join(entity)}", entity=entity, on=ON, aggregations=EVERY, windows=["5m", "1h", "6h", "1d", "7d"],
@@ -92,5 +99,11 @@ def test_values_at_random_moments(views: list[FeatureView], order: str) -> None:
                 view = by_name[feature.view]
                 part = parts[feature.view, feature.name]
                 checked += 1
-                assert of.agrees(view, part, feature.window, at_ms, value), (layout.name, ids, feature, at_ms, value)
+                assert of.agrees(view, part, feature.window, at_ms, value), (
+                    layout.name,
+                    ids,
+                    feature,
+                    at_ms,
+                    value,
+                )
     assert checked > 2000

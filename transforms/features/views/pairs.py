@@ -28,7 +28,9 @@ def _pair(name: str, other: str, doc: str) -> FeatureView:
 
 
 PAIRS: Final = (
-    _pair("user_category", "category_id", "A user's interest in a category; null where the item's is not known."),
+    _pair(
+        "user_category", "category_id", "A user's interest in a category; null where the item's is not known."
+    ),
     _pair("user_merchant", "merchant_id", "A user's history with a merchant."),
     _pair("user_creator", "creator_id", "A user's history with a creator."),
 )
