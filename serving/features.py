@@ -7,7 +7,7 @@ older than the view's time to live, or where nothing is known. Cost: 100 entitie
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -138,25 +138,36 @@ def evaluated(
 
     `newest` is the version that no whole value is above.
     """
-    known = [place for place, value in enumerate(held) if value is not None and len(value) > VERSION_BYTES]
-    bodies = [value[VERSION_BYTES:] for value in (held[place] for place in known) if value is not None]
-    stored = Stored.read(layout, bodies)
-    labels, ages = labels_of(features), (at_ms - stored.last_ms).tolist()
+    known = {
+        place: row for row, place in enumerate(place for place, value in enumerate(held) if _says(value))
+    }
+    stored = Stored.read(
+        layout, [value[VERSION_BYTES:] for value in held if value is not None and _says(value)]
+    )
+    ages = (at_ms - stored.last_ms).tolist()
     columns = stored.values(np.full(len(known), at_ms, np.int64), features) if known else []
-    out = [EntityFeatures(_split(each), *_nothing(labels), None, None, None, None) for each in ids]
-    limits = [(feature.fresh_ms, feature.ttl_ms) for feature in features]
-    for row, (place, values) in enumerate(zip(known, zip(*columns, strict=True), strict=False)):
-        value, age = held[place], ages[row]
-        if value is None:
+    rows, labels, limits = list(zip(*columns, strict=True)), labels_of(features), _limits(features)
+    out = []
+    for place, (identifier, value) in enumerate(zip(ids, held, strict=True)):
+        row = known.get(place)
+        if row is None or value is None:
+            out.append(_nothing(identifier, labels))
             continue
-        statuses = _statuses(tuple(limits), age)
-        shown = [each if status != "missing" else None for each, status in zip(values, statuses, strict=True)]
-        out[place] = EntityFeatures(
-            _split(ids[place]), dict(zip(labels, shown, strict=True)), dict(zip(labels, statuses, strict=True)),
-            at_ms - age, int(stored.written_ms[row]), unpack_version(value).as_of_ms, max(age, 0),
-            not newest or value[:VERSION_BYTES] <= newest,
+        age, version = ages[row], value[:VERSION_BYTES]
+        statuses = _statuses(limits, age)
+        out.append(
+            EntityFeatures(
+                _split(identifier), _values(labels, rows[row], statuses), dict(zip(labels, statuses, strict=True)),
+                at_ms - age, int(stored.written_ms[row]), unpack_version(version).as_of_ms, max(age, 0),
+                not newest or version <= newest,
+            )
         )  # fmt: skip
     return out
+
+
+def _says(value: bytes | None) -> bool:
+    """Whether there is a record: a version alone is a tombstone."""
+    return value is not None and len(value) > VERSION_BYTES
 
 
 def labels_of(features: Sequence[Feature]) -> list[str]:
@@ -164,12 +175,37 @@ def labels_of(features: Sequence[Feature]) -> list[str]:
     return [f"{feature.view}.{feature.label}" for feature in features]
 
 
-def _statuses(limits: tuple[tuple[int, int], ...], age_ms: int) -> list[Status]:
-    return ["missing" if age_ms > ttl else "stale" if age_ms > fresh else "ok" for fresh, ttl in limits]
+class _Limits(NamedTuple):
+    """How old each feature may be, and up to when none is anything but `ok`."""
+
+    each: tuple[tuple[int, int], ...]
+    least_ms: int
 
 
-def _nothing(labels: Sequence[str]) -> tuple[dict[str, Value], dict[str, Status]]:
-    return dict.fromkeys(labels), dict.fromkeys(labels, "missing")
+def _limits(features: Sequence[Feature]) -> _Limits:
+    each = tuple((feature.fresh_ms, feature.ttl_ms) for feature in features)
+    return _Limits(each, min((min(pair) for pair in each), default=0))
+
+
+def _statuses(limits: _Limits, age_ms: int) -> list[Status]:
+    if age_ms <= limits.least_ms:
+        return ["ok"] * len(limits.each)
+    return ["missing" if age_ms > ttl else "stale" if age_ms > fresh else "ok" for fresh, ttl in limits.each]
+
+
+def _values(labels: Sequence[str], values: Sequence[Value], statuses: Sequence[Status]) -> dict[str, Value]:
+    """Return values by name, without those that are past their time."""
+    found = dict(zip(labels, values, strict=True))
+    if "missing" in statuses:
+        found.update(
+            {name: None for name, status in zip(labels, statuses, strict=True) if status == "missing"}
+        )
+    return found
+
+
+def _nothing(identifier: str, labels: Sequence[str]) -> EntityFeatures:
+    missing: dict[str, Status] = dict.fromkeys(labels, "missing")
+    return EntityFeatures(_split(identifier), dict.fromkeys(labels), missing, None, None, None, None)
 
 
 def _split(identifier: str) -> tuple[str, ...]:

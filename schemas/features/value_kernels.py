@@ -156,21 +156,42 @@ def distinct_values(data, begins, ends, last_ms, at_ms, tile_ms, slot, window_ms
 
 
 @njit(cache=True, nogil=True)
-def recent_of(data, begin, end, slots, slot_wanted, last_ms, since_ms):
-    """Return the values of one slot of recent events that are not older than `since_ms`, newest first."""
-    at = begin
-    for slot in range(slots):
-        if at == end:
-            break
-        count, at = read_number(data, at)
-        values, kept, time = np.empty(count, np.int64), 0, last_ms
-        for _ in range(count):
-            gap, at = read_number(data, at)
-            time -= np.int64(gap)
-            value, at = read_number(data, at)
-            if time >= since_ms:
-                values[kept] = signed(value)
-                kept += 1
-        if slot == slot_wanted:
-            return values[:kept]
-    return np.empty(0, np.int64)
+def recent_values(data, begins, ends, slots, slot_wanted, most, last_ms, since_ms):
+    """Return the newest values of one slot of each entity that are not older than a moment, and whose they are."""
+    bounds, out, used = np.empty(len(begins) + 1, np.int64), np.empty(most * len(begins), np.int64), 0
+    for entity in range(len(begins)):
+        bounds[entity], at, first = used, begins[entity], used
+        for slot in range(slots if at < ends[entity] else 0):
+            count, at = read_number(data, at)
+            time = last_ms[entity]
+            for _ in range(count):
+                gap, at = read_number(data, at)
+                time -= np.int64(gap)
+                value, at = read_number(data, at)
+                if slot == slot_wanted and time >= since_ms[entity] and used < first + most:
+                    out[used] = signed(value)
+                    used += 1
+    bounds[len(begins)] = used
+    return out[:used], bounds
+
+
+@njit(cache=True, nogil=True)
+def cells_in_window(data, begins, ends, slot, tile_ms, last_ms, at_ms, window_ms):
+    """Return value and count of each cell of one slot in a window, newest tile first, and whose they are."""
+    bounds, used = np.empty(len(begins) + 1, np.int64), 0
+    out = np.empty((2, 64), np.int64)
+    for entity in range(len(begins)):
+        bounds[entity] = used
+        tiles, values, counts = cells_of(data, begins[entity], ends[entity], slot, tile_ms, last_ms[entity])
+        first = (at_ms[entity] - window_ms) // tile_ms[slot]
+        for i in range(len(tiles)):
+            if tiles[i] < first:
+                continue
+            if used == out.shape[1]:
+                wider = np.empty((2, 2 * used), np.int64)
+                wider[:, :used] = out
+                out = wider
+            out[0, used], out[1, used] = values[i], counts[i]
+            used += 1
+    bounds[len(begins)] = used
+    return out[0, :used].copy(), out[1, :used].copy(), bounds

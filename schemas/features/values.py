@@ -4,10 +4,12 @@ A window of length W at the moment T holds the events from the tile on that `T -
 than W (Chronon's sawtooth), exact at its near end. `Stored.read` takes what stands in Redis behind the version.
 """
 
+import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +23,9 @@ Array = npt.NDArray[Any]
 
 QUANTILE_GROWTH: Final = 1.04
 """Each bucket of a quantile's histogram ends this many times as far as it begins: within 2 % of a true value."""
+
+ZERO_BUCKET: Final = -1
+"""The bucket of values below 1."""
 
 _LAST_SEVEN: Final = 127
 _HEAD: Final = struct.Struct("<qqIII")
@@ -94,10 +99,8 @@ class Stored:
         held = [windows[:, place].tolist() for place in feature.requests]
         if feature.kind in _OF_WINDOWS:
             return _OF_WINDOWS[feature.kind](feature, at_ms, held)
-        if feature.kind == "distinct":
-            return self._distinct(feature, at_ms)
-        each = {"decayed": self._decayed, "last": self._recent}.get(feature.kind, self._of_cells)
-        return [each(feature, row, int(at_ms[row])) for row in range(len(at_ms))]
+        whole = {"distinct": self._distinct, "last": self._recent, "decayed": self._decayed}
+        return whole.get(feature.kind, self._of_cells)(feature, at_ms)
 
     def _distinct(self, feature: Feature, at_ms: Array) -> list[Value]:
         out = np.zeros(len(at_ms), np.int64)
@@ -106,43 +109,85 @@ class Stored:
         )
         return list(out.tolist())
 
-    def _decayed(self, feature: Feature, row: int, at_ms: int) -> Value:
+    def _decayed(self, feature: Feature, at_ms: Array) -> list[Value]:
         data, begins, ends = self.parts[0]
         request = self.layout.requests[feature.requests[0]]
-        return float(
-            kernels.decayed_values(
-                data, begins[row], ends[row], self.last_ms[row], at_ms, self._tile_ms,
-                np.diff(self._op_bounds), request.level, request.column, request.window_ms, feature.number,
+        widths = np.diff(self._op_bounds)
+        return [
+            float(
+                kernels.decayed_values(
+                    data, begins[row], ends[row], self.last_ms[row], at_ms[row], self._tile_ms, widths, request.level,
+                    request.column, request.window_ms, feature.number,
+                )
             )
-        )  # fmt: skip
+            for row in range(len(at_ms))
+        ]  # fmt: skip
 
-    def _recent(self, feature: Feature, row: int, at_ms: int) -> Value:
-        data, begins, ends = self.parts[2]
-        recent = self.layout.recent
-        codes = kernels.recent_of(
-            data, begins[row], ends[row], len(recent), feature.slot, self.last_ms[row],
+    def _recent(self, feature: Feature, at_ms: Array) -> list[Value]:
+        kept = self.layout.recent
+        values, bounds = kernels.recent_values(
+            *self.parts[2],
+            len(kept),
+            feature.slot,
+            int(feature.number),
+            self.last_ms,
             at_ms - feature.window_ms,
-        )[: int(feature.number)].tolist()  # fmt: skip
-        return [self.texts[row][code] for code in codes] if recent[feature.slot].text else codes
+        )
+        parts = _split(values, bounds)
+        if not kept[feature.slot].text:
+            return list(parts)
+        return [[texts[code] for code in codes] for texts, codes in zip(self.texts, parts, strict=True)]
 
-    def _of_cells(self, feature: Feature, row: int, at_ms: int) -> Value:
-        data, begins, ends = self.parts[1]
-        tiles, values, counts = kernels.cells_of(
-            data, begins[row], ends[row], feature.slot, self._slot_ms, self.last_ms[row]
+    def _of_cells(self, feature: Feature, at_ms: Array) -> list[Value]:
+        values, counts, bounds = kernels.cells_in_window(
+            *self.parts[1], feature.slot, self._slot_ms, self.last_ms, at_ms, feature.window_ms
         )
-        kept = tiles >= (at_ms - feature.window_ms) // feature.tile_ms
-        values, counts = values[kept], counts[kept]
-        names = self.texts[row] if self.layout.slots[feature.slot].text else None
-        if feature.kind == "first":
-            return _named(names, values[-1:]) if len(values) else None
-        distinct, places = np.unique(values, return_inverse=True)
-        sums = np.bincount(places, weights=counts, minlength=len(distinct)).astype(np.int64)
-        if feature.kind == "quantile":
-            return _quantile(distinct[sums > 0], sums[sums > 0], feature.number)
-        ranked = sorted(
-            (-count, _named(names, [value])) for value, count in zip(distinct, sums, strict=True) if count > 0
-        )
-        return [name for _, name in ranked[: int(feature.number)]]
+        merge, named = _OF_CELLS[feature.kind], self.layout.slots[feature.slot].text
+        rows = zip(self.texts, _split(values, bounds), _split(counts, bounds), strict=True)
+        return [
+            merge(feature, [texts[code] for code in held] if named else held, sums)
+            for texts, held, sums in rows
+        ]
+
+
+def _split(values: Array, bounds: Array) -> list[list[int]]:
+    """Return each entity's part of a column."""
+    flat = values.tolist()
+    return [flat[begin:end] for begin, end in pairwise(bounds.tolist())]
+
+
+def _summed(values: list[Any], counts: list[int]) -> dict[Any, int]:
+    """Return the counts of values over all tiles; what was wholly taken back is left out."""
+    sums: dict[Any, int] = {}
+    for value, count in zip(values, counts, strict=True):
+        sums[value] = sums.get(value, 0) + count
+    return {value: count for value, count in sums.items() if count > 0}
+
+
+def _first(_feature: Feature, values: list[Any], _counts: list[int]) -> Value:
+    """Return the value of the oldest tile, which comes last."""
+    return values[-1] if values else None
+
+
+def _top(feature: Feature, values: list[Any], counts: list[int]) -> Value:
+    ranked = sorted(_summed(values, counts).items(), key=lambda each: (-each[1], each[0]))
+    return [value for value, _ in ranked[: int(feature.number)]]
+
+
+def _quantile(feature: Feature, buckets: list[Any], counts: list[int]) -> Value:
+    """Return the middle of the bucket that holds the value at a share of all, smallest first."""
+    sums = _summed(buckets, counts)
+    rank = math.ceil(feature.number * sum(sums.values())) or 1
+    for bucket in sorted(sums):
+        rank -= sums[bucket]
+        if rank <= 0:
+            return 0.0 if bucket == ZERO_BUCKET else float(QUANTILE_GROWTH ** (bucket - 0.5))
+    return None
+
+
+_OF_CELLS: Final[Mapping[str, Callable[[Feature, list[Any], list[int]], Value]]] = {
+    "first": _first, "top": _top, "quantile": _quantile,
+}  # fmt: skip
 
 
 def _texts(body: bytes, at: int) -> list[str]:
@@ -156,10 +201,6 @@ def _texts(body: bytes, at: int) -> list[str]:
         out.append(body[at : at + size].decode())
         at += size
     return out
-
-
-def _named(names: list[str] | None, values: Any) -> Any:
-    return int(values[0]) if names is None else names[int(values[0])]
 
 
 Held = list[list[int]]
@@ -207,16 +248,3 @@ def _shares(held: Held, scale: float, prior: tuple[float, float]) -> list[Value]
         scale * (one + more) / (other + more + less) if other + more + less > 0 else None
         for one, other in zip(*held, strict=True)
     ]
-
-
-def _quantile(buckets: Array, counts: Array, share: float) -> Value:
-    """Return the middle of the bucket that holds the value at a share of all, smallest first."""
-    if not len(buckets):
-        return None
-    rank = int(np.ceil(share * counts.sum())) or 1
-    bucket = int(buckets[np.searchsorted(np.cumsum(counts), rank)])
-    return 0.0 if bucket == ZERO_BUCKET else QUANTILE_GROWTH ** (bucket - 0.5)
-
-
-ZERO_BUCKET: Final = -1
-"""The bucket of values below 1."""
