@@ -1,7 +1,8 @@
 """The main pipeline.
 
     sources ─ ReadEvents ─ Dedup ─── Orders ─── Attribute ─── Figures ─→ Redis
-                 │           │ └ interactions ─ Learn ─→ Redis
+                 │           │ ├ interactions ─ Learn ─→ Redis
+                 │           │ └ events ─ Features ─→ Redis
                  └ refused   └ refused ─→ Redis
 
 One chain, no joins: what a later step needs of an event (touches, partial sums) rides along in the same piece.
@@ -21,6 +22,7 @@ from transforms.attribution.shard import AttributionShard
 from transforms.counting import counter
 from transforms.deadletters import KeepDeadLetters
 from transforms.dedup import DedupShard, Routes
+from transforms.features.shard import FeatureShard
 from transforms.io.read import ReadEvents, SourceConfig
 from transforms.metrics.shard import CellShard
 from transforms.orders.shard import OrderShard
@@ -36,12 +38,16 @@ BOARD_SPACING: Final = 49
 def build_live_room(pipeline: beam.Pipeline, sources: list[SourceConfig], options: LiveRoomOptions) -> None:
     """Compose the pipeline; step names are part of its state and never change."""
     read = pipeline | ReadEvents(sources)
-    new = read.events | Sharded("Dedup", partial(_dedup, options), ("new", "learn", "dead"), options.job)
+    new = read.events | Sharded(
+        "Dedup", partial(_dedup, options), ("new", "learn", "features", "dead"), options.job
+    )
     ordered = new.new | Sharded("Orders", partial(_orders, options), ("lines",), options.job)
     credited = ordered.lines | Sharded("Attribute", partial(_attribute, options), ("figures",), options.job)
     _ = credited.figures | Sharded("Figures", partial(_figures, options), (), options.job)
     if options.recommender:
         _ = new.learn | Sharded("Learn", partial(_learn, options), (), options.job)
+    if options.views:
+        _ = new.features | Sharded("Features", partial(_features, options), (), options.job)
     _ = read.dead | _dead_letters("KeepRefused", options)
     _ = new.dead | _dead_letters("KeepLate", options)
 
@@ -52,7 +58,11 @@ def _dead_letters(name: str, options: LiveRoomOptions) -> KeepDeadLetters:
 
 def _dedup(options: LiveRoomOptions, key: int) -> DedupShard:
     routes = Routes(
-        options.shards, options.recommender, options.dimensions, bool(options.attribution_windows)
+        options.shards,
+        options.recommender,
+        options.dimensions,
+        bool(options.attribution_windows),
+        bool(options.views),
     )
     tally = None if options.job else _tally(f"Dedup-{key}", options)
     return DedupShard(key, options.bounds.dedup_horizon_ms, routes, counter(options.job), tally)
@@ -88,6 +98,13 @@ def _figures(options: LiveRoomOptions, key: int) -> CellShard:  # noqa: ARG001
 
 def _learn(options: LiveRoomOptions, key: int) -> Any:  # noqa: ARG001
     return LearnerShard(options.open_publisher, options.namespace, _pace(options.publish_model_every_s))
+
+
+def _features(options: LiveRoomOptions, key: int) -> FeatureShard:  # noqa: ARG001
+    return FeatureShard(
+        options.views, options.timezone, options.bounds.allowed_lateness_ms, options.order_horizon_ms,
+        options.open_publisher, options.namespace, _pace(options.publish_features_every_s), options.erased,
+    )  # fmt: skip
 
 
 def _pace(interval_s: float, spacing: int = SPACING) -> Callable[[], Pace]:

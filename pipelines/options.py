@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW
+from transforms.features.view import FeatureView
+from transforms.features.views import SHIPPED
 from transforms.intake import TimeBounds
 from transforms.io.dimensions import Dimensions
 from transforms.publish import PublisherFactory
@@ -24,10 +26,15 @@ class LiveRoomOptions:
     """None: nothing is credited."""
     shards: int = 1
     recommender: bool = True
+    views: tuple[FeatureView, ...] = SHIPPED
+    """None: no features."""
+    erased: tuple[str, ...] = ()
+    """Users of whom no feature may know anything."""
     publish_every_s: float = 1.0
     publish_boards_every_s: float = 2.0
     publish_credits_every_s: float = 1.0
     publish_model_every_s: float = 5.0
+    publish_features_every_s: float = 0.1
     solve_every_s: float = 60.0
     job: str | None = None
     """Names the local checkpoints that keep state; None: Beam state does."""

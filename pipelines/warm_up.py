@@ -15,6 +15,8 @@ from schemas.metrics import ATTRIBUTION_WINDOWS
 from transforms.attribution.shard import AttributionShard
 from transforms.boards import Board
 from transforms.dedup import DedupShard, Routes
+from transforms.features.shard import FeatureShard
+from transforms.features.views import SHIPPED
 from transforms.intake import Intake, TimeBounds
 from transforms.io import wire  # noqa: F401 - loads its kernels
 from transforms.metrics.shard import CellShard
@@ -108,10 +110,10 @@ _LONG_CHAIN = "new"
 """The output behind which most steps follow one another: orders, their lines, credit, figures."""
 
 
-def warm_up(recommender: bool = True) -> None:
+def warm_up(recommender: bool = True, features: bool = True) -> None:
     """Run some events through every step, in pieces of several sizes, in throwaway state."""
     bounds = TimeBounds()
-    shards = _shards(bounds, recommender)
+    shards = _shards(bounds, recommender, features)
     for piece in _pieces(bounds):
         _through(shards, piece)
     _restore(shards)
@@ -120,7 +122,7 @@ def warm_up(recommender: bool = True) -> None:
 def compile_all() -> None:
     """Compile every kernel on two cores: those of orders and credit here, those that learn and count beside."""
     bounds = TimeBounds()
-    shards = _shards(bounds, recommender=True)
+    shards = _shards(bounds, recommender=True, features=True)
     routed = [routed for piece in _pieces(bounds) for routed in shards[_FIRST].absorb(piece)]
     # Forked, since nothing runs beside it yet and all imports and what the first steps need are there already.
     beside = multiprocessing.get_context("fork").Process(target=_follow, args=(shards, routed, False))
@@ -153,7 +155,7 @@ def _restore(shards: dict[str, Shard]) -> None:
         shard.load(shard.state())
 
 
-def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
+def _shards(bounds: TimeBounds, recommender: bool, features: bool) -> dict[str, Shard]:
     steps = count()
 
     def pace() -> Pace:
@@ -161,7 +163,9 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
 
     late_ms, long_ms = bounds.allowed_lateness_ms, _HORIZON_MS
     shards: dict[str, Shard] = {
-        "": DedupShard(0, bounds.dedup_horizon_ms, Routes(recommender=recommender), lambda *_: None),
+        "": DedupShard(
+            0, bounds.dedup_horizon_ms, Routes(recommender=recommender, features=features), lambda *_: None
+        ),
         "new": OrderShard(0, 1, long_ms, late_ms, Nowhere, "warm", pace),
         "lines": AttributionShard(
             0, 1, ATTRIBUTION_WINDOWS, long_ms, late_ms, Nowhere, "warm", pace, ("creator",)
@@ -172,6 +176,8 @@ def _shards(bounds: TimeBounds, recommender: bool) -> dict[str, Shard]:
     }
     if recommender:
         shards["learn"] = LearnerShard(Nowhere, "warm", pace)
+    if features:
+        shards["features"] = FeatureShard(SHIPPED, "UTC", late_ms, long_ms, Nowhere, "warm", pace)
     return shards
 
 

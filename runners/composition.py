@@ -8,6 +8,7 @@ from runners.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.options import LiveRoomOptions
+    from transforms.features.view import FeatureView
     from transforms.intake import TimeBounds
     from transforms.io.dimensions import Dimensions
     from transforms.io.read import SourceConfig
@@ -17,9 +18,12 @@ LIVE_PUBLISH_S: Final = 0.1
 LIVE_BOARDS_S: Final = 2.0
 LIVE_CREDITS_S: Final = 0.5
 LIVE_MODEL_S: Final = 5.0
+LIVE_FEATURES_S: Final = 0.1
+"""An entity is written ten times a second at most, however many events it has."""
 REPLAY_PUBLISH_S: Final = 1.0
 REPLAY_BOARDS_S: Final = 10.0
 REPLAY_MODEL_S: Final = 60.0
+REPLAY_FEATURES_S: Final = 10.0
 
 
 def is_bounded(request: JobRequest, openers: list[Opener]) -> bool:
@@ -28,7 +32,12 @@ def is_bounded(request: JobRequest, openers: list[Opener]) -> bool:
 
 
 def cluster_options(
-    request: JobRequest, settings: Settings, redis_url: str, shards: int, bounded: bool
+    request: JobRequest,
+    settings: Settings,
+    redis_url: str,
+    shards: int,
+    bounded: bool,
+    erased: tuple[str, ...] = (),
 ) -> "LiveRoomOptions":
     """Return the pipeline's options where Beam state keeps state."""
     from pipelines.options import LiveRoomOptions
@@ -46,10 +55,13 @@ def cluster_options(
         attribution_windows=attribution_windows(request, settings),
         shards=shards,
         recommender=request.recommender,
+        views=feature_views(request, settings),
+        erased=erased,
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,
         publish_boards_every_s=LIVE_BOARDS_S if soon else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if soon else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if soon else REPLAY_MODEL_S,
+        publish_features_every_s=LIVE_FEATURES_S if soon else REPLAY_FEATURES_S,
         solve_every_s=settings.solve_every_ms / 1000,
         job=None,
     )
@@ -81,6 +93,13 @@ def job_dimensions(request: JobRequest) -> "Dimensions":
     from transforms.io.dimensions import Dimensions
 
     return Dimensions.of(dimension_folder(request.sources, request.dims))
+
+
+def feature_views(request: JobRequest, settings: Settings) -> "tuple[FeatureView, ...]":
+    """Return the feature views of a job; none where it keeps none."""
+    from transforms.features.file import views_of_job
+
+    return views_of_job(settings.features) if request.features else ()
 
 
 def time_bounds(settings: Settings) -> "TimeBounds":

@@ -11,6 +11,7 @@ from schemas.keys import (
     VERSION_BYTES,
     counts_key,
     epoch_key,
+    erased_key,
     job_key,
     mark_key,
     snapshot_key,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 CLEAN: Final = "clean"
 RUNNING: Final = "running"
 _BATCH: Final = 1000
-_VERSIONED: Final = ("m", "a", "t", "f", "n", "g", "k", "l", "h", "p", "c", "x")
+_VERSIONED: Final = ("m", "a", "t", "f", "n", "g", "k", "l", "h", "p", "c", "x", "y")
 """Kinds of keys whose values must not outlive a lost stretch; the recommender's are rewritten anyway."""
 
 
@@ -59,10 +60,16 @@ class JobStore:
             total.update(unpack(value)[1])
         return {"events": total.total(), **total}
 
+    def erased(self) -> list[str]:
+        """Return the users who were erased, of whom no feature may know anything."""
+        held: Any = self._redis.hkeys(erased_key(self._namespace))
+        return sorted(user.decode() for user in held)
+
     def clear(self) -> None:
-        """Delete every figure; the epoch stays, and who was forgotten stays so."""
-        keep, forgotten = epoch_key(self._namespace).encode(), self._tombstones()
-        self._unlink(key for key in self._keys("*") if key != keep)
+        """Delete every figure; the epoch and the tombstones of who was forgotten stay."""
+        keep = {epoch_key(self._namespace).encode(), erased_key(self._namespace).encode()}
+        forgotten = self._tombstones()
+        self._unlink(key for key in self._keys("*") if key not in keep)
         for key, field in forgotten:
             self._redis.eval(BURY, 2, key, mark_key(key), field, TOMBSTONE)
 

@@ -16,7 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from runners.composition import attribution_windows, job_dimensions
+from runners.composition import (
+    LIVE_FEATURES_S,
+    REPLAY_FEATURES_S,
+    attribution_windows,
+    feature_views,
+    job_dimensions,
+)
 from runners.embedded_redis import OpenRedis, open_redis
 from runners.job_files import Fingerprint, fingerprint, places_to_go_on
 from runners.job_report import JobReport, report_of
@@ -141,9 +147,21 @@ def job_id(request: JobRequest, settings: Settings) -> str:
     parts |= {
         "sources": sources, "from": request.from_ms, "to": request.to_ms,
         "recommender": request.recommender, "attribution": request.attribution,
+        "features": _features_digest(request, settings),
         "dims": str(dims.resolve()) if dims else None, "scopes": job_dimensions(request).scopes,
     }  # fmt: skip
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def _features_digest(request: JobRequest, settings: Settings) -> str | None:
+    """Return what tells one set of feature views from another; None where there are none."""
+    views = feature_views(request, settings)
+    if not views:
+        return None
+    from schemas.features.layout import encoded
+    from transforms.features.compiled import compile_views
+
+    return hashlib.blake2b(encoded(compile_views(views).catalogue), digest_size=12).hexdigest()
 
 
 def _resume(job: _Job) -> bool:
@@ -221,7 +239,7 @@ def _run(job: _Job, console: "Console") -> JobReport:
     from runners.direct import run_direct, settle_memory
 
     settle_memory(job.settings.data_dir / SPILL_DIR)
-    warm_up(job.request.recommender)
+    warm_up(job.request.recommender, job.request.features)
     before, began = dict(job.checkpoints.counters), time.monotonic()
     _describe(job, RUNNING)
     checkpoint_registry.activate(job.id, job.checkpoints)
@@ -284,10 +302,13 @@ def _compose(job: _Job, pipeline: Any) -> None:
         dimensions=job_dimensions(job.request),
         attribution_windows=attribution_windows(job.request, job.settings),
         recommender=job.request.recommender,
+        views=feature_views(job.request, job.settings),
+        erased=tuple(job.store.erased()),
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_boards_every_s=LIVE_BOARDS_S if live or job.request.speed else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_model_every_s=LIVE_MODEL_S if live or job.request.speed else REPLAY_MODEL_S,
+        publish_features_every_s=LIVE_FEATURES_S if live or job.request.speed else REPLAY_FEATURES_S,
         solve_every_s=job.settings.solve_every_ms / 1000,
         job=job.id,
     )

@@ -28,6 +28,7 @@ class JobRequest:
     dims: Path | None = None
     recommender: bool = True
     attribution: bool = True
+    features: bool = True
     fresh: bool = False
     beam_options: tuple[str, ...] = ()
 

@@ -49,6 +49,8 @@ class Settings:
     max_staleness_ms: int = 60_000
     keys: Path | None = None
     jwt_key: Path | None = None
+    features: Path | None = None
+    """A Python file of feature views."""
 
 
 class _Given(NamedTuple):
@@ -201,6 +203,7 @@ def _attribution_window(value: object) -> str:
 _FIELDS: Final = {field.name.removesuffix("_ms"): field.name for field in fields(Settings)}
 _PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
     "data_dir": _path,
+    "features": _path,
     "namespace": _namespace,
     "currency": _currency,
     "timezone": _timezone,

@@ -29,6 +29,9 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{d:REASON}` | hash | digest of the raw bytes → dead letter record |
 | `NS:{r}:model` | hash | `model` → recommender model |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
+| `NS:erased` | hash | user_id → UTC ms at which the user was erased from features |
+| `NS:{y}` | hash | `catalogue`, `as_of`, `freshness` → views, newest event time, ms from event to readable |
+| `NS:{y:ENTITY:BUCKET}` | hash | id (US between the parts of a pair) → feature record of all views of that kind of entity |
 | `NS:{s}` | hash | `begin`, `end`, `boards` → version of the figures being written, last written whole, and of the boards |
 | `NS:{s}:changes` | stream | `changed` → what each publication changed (`schemas.changes`); the newest few thousand |
 | `NS:writers` | hash | writer → how many flushes it has made; one that finds less knows that something was lost |
@@ -323,6 +326,36 @@ def model_key(namespace: str) -> str:
 def recommender_key(namespace: str, kind: str, identifier: str) -> str:
     """Key of the bucket that holds a recommender row; kind `i` for items, `u` for users."""
     return f"{namespace}:{{r:{kind}:{bucket(identifier)}}}"
+
+
+def feature_key(namespace: str, entity: str, identifier: str) -> str:
+    """Key of the bucket that holds the features of an entity, named by its fields.
+
+    >>> feature_key("is", "user_id", "u1")
+    'is:{y:user_id:77}'
+    """
+    return feature_bucket_key(namespace, entity, bucket(identifier))
+
+
+def feature_bucket_key(namespace: str, entity: str, number: int) -> str:
+    """Key of one bucket of the features of a kind of entity."""
+    return f"{namespace}:{{y:{entity}:{number}}}"
+
+
+def features_key(namespace: str) -> str:
+    """Key of what is told of all features: the views and their layout, and what they are as of."""
+    return f"{namespace}:{{y}}"
+
+
+def erased_key(namespace: str) -> str:
+    """Key of the tombstones of erased users."""
+    return f"{namespace}:erased"
+
+
+CATALOGUE: Final = "catalogue"
+AS_OF: Final = "as_of"
+FRESHNESS: Final = "freshness"
+"""Fields of `features_key`."""
 
 
 def job_key(namespace: str) -> str:

@@ -62,6 +62,10 @@ EXPORTS: Final = {
     "funnel_times": pa.schema(
         [("category", _TEXT), ("from_stage", _TEXT), ("to_stage", _TEXT), ("median_ms", pa.float64())]
     ),
+    "features": pa.schema(
+        [("entity", _TEXT), ("id", _TEXT), ("view", _TEXT), ("feature", _TEXT), ("window", _TEXT), ("number", _COUNT),
+         ("ratio", pa.float64()), ("list", _TEXT), ("event_time", TIMESTAMP)]
+    ),
     "reconciliation": pa.schema(
         [("kind", _TEXT), ("order_id", _TEXT), ("item_id", _TEXT), ("amount_minor", _COUNT),
          ("event_time", TIMESTAMP)]

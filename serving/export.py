@@ -20,6 +20,7 @@ from serving.tables.attribution import attribution_tables
 from serving.tables.coupons import coupons_table
 from serving.tables.credits import credits_table
 from serving.tables.deadletters import dead_letters_table
+from serving.tables.features import feature_tables
 from serving.tables.funnel import funnel_tables
 from serving.tables.incrementality import incrementality_table
 from serving.tables.layers import Span
@@ -104,6 +105,7 @@ def _tables(store: Store) -> Iterator[tuple[str, pa.Table]]:
     yield "credits", credits_table(store, windows)
     yield "coupons", coupons_table(store)
     yield "incrementality", incrementality_table(store)
+    yield from _named("features", feature_tables(store))
     yield "reconciliation", reconciliation_table(store)
     yield "deadletters", dead_letters_table(store)
 

@@ -1,6 +1,6 @@
 """Everything that is published, behind one object, for the command line and other programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ from serving.recommendations import read_recommendations
 if TYPE_CHECKING:
     from online_models.answer import Answer
     from serving.access import Client
+    from serving.features import EntityFeatures, FeatureState
+    from serving.served_log import ServedLog
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,25 @@ class Reader:
     def recommend(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
         """Return what to show a user next."""
         return read_recommendations(self.store, user_id, k, now_ms)
+
+    def feature_state(self) -> "FeatureState":
+        """Return the feature views that are kept, and what they are as of."""
+        from serving.features import read_feature_state
+
+        return read_feature_state(self.store)
+
+    def features(
+        self,
+        entity: str,
+        ids: Iterable[Sequence[str]],
+        views: Sequence[str] = (),
+        at_ms: int | None = None,
+        log: "ServedLog | None" = None,
+    ) -> "list[EntityFeatures]":
+        """Return the features of entities of one kind, as of a moment in event time; `log` takes a sample of them."""
+        from serving.features import read_features
+
+        return read_features(self.store, entity, ids, views, at_ms, log)
 
     def dead_letter_counts(self) -> dict[str, int]:
         """Return how many inputs were refused, by reason."""

@@ -19,6 +19,7 @@ from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
 from transforms.customers.payments import payments_of
 from transforms.event_view import EventView
+from transforms.features.events import feature_events
 from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
 from transforms.io.dimensions import Dimensions
 from transforms.metrics.partials import event_partials, touch_partials
@@ -62,6 +63,7 @@ class Routes:
     recommender: bool = True
     dimensions: Dimensions = field(default_factory=Dimensions)
     attribution: bool = True
+    features: bool = False
 
 
 class DedupShard:
@@ -108,6 +110,8 @@ class DedupShard:
         yield from (("new", (shard, empty)) for shard in range(self._routes.shards))
         if self._routes.recommender:
             yield "learn", (0, empty)
+        if self._routes.features:
+            yield "features", (0, empty)
 
     def _tell(self, verdicts: np.ndarray, piece: Piece) -> None:
         """Count verdicts: to the runner once, in the tally as often as the piece is absorbed into state."""
@@ -147,6 +151,8 @@ class DedupShard:
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))
+        if self._routes.features:
+            yield "features", (0, Piece(progress, (feature_events(view, dimensions),), urgent))
 
     def _refusals(self, events: pa.RecordBatch, verdicts: np.ndarray, piece: Piece) -> Iterator[Output]:
         for verdict, (reason, rule, detail) in _REASONS.items():

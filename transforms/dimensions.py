@@ -32,6 +32,8 @@ UNKNOWN: Final = 1
 MERCHANT_SEED: Final = 3
 NEVER_MS: Final = -(2**62)
 """When an item was launched of which that is not said."""
+NO_PRICE: Final = -(2**63)
+"""The list price of an item of which none is said."""
 _FIRST_ROW: Final = 2
 _KINDS: Final = {"top_kol": "top_kol", "merchant": "field", "creator": "alliance"}
 _OF_ITEMS: Final = {"merchant": "merchant_id", "brand": "brand_id", "category": "category_id"}
@@ -117,6 +119,8 @@ class DimensionRows:
             self.items.column("launched_at").cast(pa.int64()).fill_null(NEVER_MS), np.int64
         )
         self.launched_ms = _with_head(NEVER_MS, launched, np.int64)
+        prices = views.numbers(self.items.column("list_price_minor").fill_null(NO_PRICE), np.int64)
+        self.list_prices_minor = _with_head(NO_PRICE, prices, np.int64)
         self.premium = _with_head(False, views.flags(self.items.column("is_premium")), np.bool_)
         self.fact_codes = self._facts()
         self.plan_costs = _costs(tables.get("ad_plans", DIMENSIONS["ad_plans"].empty_table()))

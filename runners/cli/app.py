@@ -21,6 +21,7 @@ from runners.cli import (
     doctor,
     explain,
     export,
+    features,
     flink,
     import_,
     kafka,
@@ -64,6 +65,7 @@ app.command("explain", epilog=f"Example: {explain.EXAMPLE}")(explain.explain)
 app.command("export", epilog=f"Example: {export.EXAMPLE}")(export.export)
 app.command("certify", epilog=f"Example: {certify.EXAMPLE}")(certify.certify)
 app.add_typer(deadletters.deadletters, name="deadletters", epilog=f"Example: {deadletters.LIST_EXAMPLE}")
+app.add_typer(features.features, name="features", epilog=f"Example: {features.LIST_EXAMPLE}")
 app.add_typer(flink.flink, name="flink", epilog=f"Example: {flink.UP_EXAMPLE}")
 app.add_typer(kafka.kafka, name="kafka", epilog=f"Example: {kafka.UP_EXAMPLE}")
 app.command("validate", epilog=f"Example: {validate.EXAMPLE}")(validate.validate)

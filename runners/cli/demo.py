@@ -39,6 +39,7 @@ def demo(
     ] = SIMULATED,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Print the summary and exit.")] = False,
     no_recommender: options.NoRecommender = False,
+    no_features: options.NoFeatures = False,
     fresh: options.Fresh = False,
     as_json: options.Json = False,
 ) -> None:
@@ -57,7 +58,12 @@ def demo(
     sample = _sample(data, settings)
     settings = dataclasses.replace(settings, currency=sample.currency, timezone=sample.timezone)
     request = JobRequest(
-        "replay", (str(sample.path),), dims=sample.dims, recommender=not no_recommender, fresh=fresh
+        "replay",
+        (str(sample.path),),
+        dims=sample.dims,
+        recommender=not no_recommender,
+        features=not no_features,
+        fresh=fresh,
     )
     with (
         open_redis(settings.redis, settings.data_dir) as store,

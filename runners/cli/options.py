@@ -51,6 +51,9 @@ SETTINGS: Final = {
         "Which touches count; may be repeated, or all.",
         "click_7d_view_1d",
     ),
+    "features": _WHERE.option(
+        Path, "--features", "FILE", "A Python file that declares feature views, beside those that ship."
+    ),
     "sink": _WHERE.option(
         str,
         "--sink",
@@ -102,5 +105,8 @@ Dims = Annotated[
 NoRecommender = Annotated[bool, typer.Option("--no-recommender", help="Publish figures only; learn nothing.")]
 NoAttribution = Annotated[
     bool, typer.Option("--no-attribution", help="Publish figures only; credit nothing.")
+]
+NoFeatures = Annotated[
+    bool, typer.Option("--no-features", help="Publish figures only; keep no feature views.")
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget the saved state and begin again.")]

@@ -19,6 +19,7 @@ KEYS: Final = {
     "funnel_stages": ("category", "stage"),
     "funnel_moves": ("category", "day", "from_stage", "to_stage"),
     "funnel_times": ("category", "from_stage", "to_stage"),
+    "features": ("entity", "id", "view", "feature", "window"),
     "reconciliation": ("kind", "order_id", "item_id"),
     "deadletters": ("reason", "raw"),
 }

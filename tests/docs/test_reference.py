@@ -27,6 +27,8 @@ from schemas.metrics import (
 )
 from schemas.outputs import EXPORTS
 from serving.funnel import CELL as FUNNEL_CELL
+from transforms.features.fields import ENTITY_FIELDS, EVENTS, NUMBERS
+from transforms.features.views import SHIPPED
 
 REFERENCE = ROOT / "docs" / "reference"
 
@@ -95,6 +97,8 @@ def test_settings_and_their_defaults() -> None:
     for name in ("keys", "jwt_key"):
         assert described.pop(name) == "none"
         assert actual.pop(name) is None
+    assert described.pop("features") == "none"
+    assert actual.pop("features") is None
     assert described == {
         name: value if name.endswith("_ms") else str(value) for name, value in actual.items()
     }
@@ -153,3 +157,19 @@ def test_cells_are_in_the_stored_order() -> None:
 def test_versions_are_as_long_as_told() -> None:
     assert f"{keys.VERSION_BYTES} bytes of **version**" in prose(REFERENCE / "redis.md")
     assert f"modulo {keys.BUCKETS}" in prose(REFERENCE / "redis.md")
+
+
+def test_feature_views_and_what_they_may_name() -> None:
+    page = REFERENCE / "features.md"
+    [views] = tables(page, "## Views")
+    assert [[bare(row[0]), bare(row[1]), *row[2:]] for row in views[1:]] == [
+        [view.name, "+".join(view.entity), " ".join(view.windows), view.ttl, view.doc] for view in SHIPPED
+    ]
+    for view in SHIPPED:
+        [features] = tables(page, f"### `{view.name}`")
+        assert [[bare(row[0]), *row[1:]] for row in features[1:]] == [
+            [each.label, type(each).__name__, " ".join(view.windows_of(each)), each.unit] for each in view.aggregations
+        ]
+    for section, names in (("## Events", EVENTS), ("## Entities", ENTITY_FIELDS), ("## Numbers", NUMBERS)):
+        [table] = tables(page, section)
+        assert [bare(row[0]) for row in table[1:]] == list(names)

@@ -31,7 +31,9 @@ def replayed(
     data_dir: Path, *paths: Path, settings: Mapping[str, Any] | None = None, **request: Any
 ) -> JobReport:
     """Run `replay` in this process; `settings` and `request` override the defaults by name."""
-    asked = JobRequest(kind="replay", sources=tuple(map(str, paths)), **({"recommender": False} | request))
+    asked = JobRequest(
+        kind="replay", sources=tuple(map(str, paths)), **({"recommender": False, "features": False} | request)
+    )
     return run_job(asked, replace(Settings(data_dir=data_dir), **(settings or {})), QUIET)
 
 
