@@ -1,0 +1,77 @@
+"""Whether the machinery is well: progress, throughput, Redis."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.keys import writers_key
+from serving.access import Store, read_each, store_errors
+from serving.job import read_job
+from serving.metrics import read_metrics
+from serving.wall.moment import Moment, read_moment
+from serving.wall.quality import read_verdicts
+
+MINUTE_MS: Final = 60_000
+SHOWN_MINUTES: Final = 60
+_SERVER: Final = (
+    "used_memory", "maxmemory", "connected_clients", "instantaneous_ops_per_sec", "uptime_in_seconds", "redis_version",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HealthView:
+    """What the health view shows; `events` are views, clicks, follows and order changes by the minute of event time."""
+
+    moment: Moment
+    job: dict[str, str]
+    progress: dict[str, int]
+    events: list[int]
+    events_from_ms: int | None
+    verdicts: dict[str, int]
+    flushes: int
+    server: dict[str, int | str]
+    keys: int | None
+
+
+def read_health(store: Store) -> HealthView:
+    """Return the state of job and server; six round trips."""
+    job, moment = read_job(store), read_moment(store)
+    begin, events = _events(store, moment.as_of_ms)
+    (writers,) = read_each(store, [("HGETALL", writers_key(store.namespace))])
+    return HealthView(
+        moment,
+        {
+            name: job.description[name]
+            for name in ("job_id", "status", "sources", "epoch")
+            if name in job.description
+        },
+        {name: int(value) for name, value in job.progress.items() if value.lstrip("-").isdigit()},
+        events,
+        begin,
+        read_verdicts(store),
+        sum(int(value) for value in writers.values() if value.isdigit()),
+        *_server(store),
+    )
+
+
+def _events(store: Store, as_of_ms: int | None) -> tuple[int | None, list[int]]:
+    if as_of_ms is None:
+        return None, []
+    end = as_of_ms - as_of_ms % MINUTE_MS
+    begin = end - SHOWN_MINUTES * MINUTE_MS
+    rows = {
+        row.window_start_ms: sum(
+            row.values[name] for name in ("views", "clicks", "follows", "orders_placed", "orders_paid")
+        )
+        for row in read_metrics(store, "platform", "all", window="minute", from_ms=begin, to_ms=end)
+    }
+    return begin, [rows.get(start, 0) for start in range(begin, end, MINUTE_MS)]
+
+
+def _server(store: Store) -> tuple[dict[str, int | str], int | None]:
+    """Return what the server says of itself; nothing of a cluster, whose nodes each say their own."""
+    if hasattr(store.client, "nodes_manager"):
+        return {}, None
+    with store_errors():
+        client: Any = store.client
+        info, keys = client.info(), int(client.dbsize())
+    return {name: info[name] for name in _SERVER if name in info}, keys
