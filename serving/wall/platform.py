@@ -26,7 +26,7 @@ from serving.wall.sources import Source, read_sources
 SHOWN_MINUTES: Final = 180
 PACE: Final = 10
 MAPPED: Final = 60
-FUNNELS: Final = 3
+FUNNELS: Final = 6
 
 
 @dataclass(frozen=True)

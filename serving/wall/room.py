@@ -196,7 +196,7 @@ def _marks(
     marks += [
         Mark("alarm", alarm.kind, alarm.since_ms)
         for alarm in alarms
-        if alarm.severity == "alarm" and alarm.since_ms is not None and alarm.scope == "room"
+        if alarm.kind.startswith("gmv") and alarm.since_ms is not None
     ]
     return marks
 

@@ -1,6 +1,7 @@
 """The wall's part of the HTTP server: the page, its files, and one JSON document a view."""
 
 import time
+from threading import Thread
 from typing import Final
 
 import msgspec
@@ -27,6 +28,7 @@ def wall_routes(store: Store, clock: Clock = time.monotonic, page: Page | None =
     one does.
     """
     views, built = Views(store, clock), page or Page()
+    Thread(target=views.warm, name="wall-warm", daemon=True).start()
 
     async def index(_request: Request) -> Response:
         return _file(built.files.get(INDEX))

@@ -1,12 +1,13 @@
 """The views by name, each as the JSON that the page reads."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from schemas.errors import UsageError
+from schemas.errors import InterestreamError, UsageError
 from serving.access import Store
 from serving.wall.broadcasts import read_broadcasts
 from serving.wall.definitions import definitions
@@ -37,6 +38,11 @@ class Views:
     def __post_init__(self) -> None:
         self.index = OrderIndex(self.store)
         self._kept = Kept(AGE_S, self.clock)
+
+    def warm(self) -> None:
+        """Read what the first view would wait for: the orders so far. Call it before anybody asks; waits for it."""
+        with suppress(InterestreamError):
+            self.body("platform", {})
 
     def body(self, name: str, asked: Asked) -> bytes:
         """Return a view's JSON; raises UsageError for what does not exist, StoreError where Redis is gone."""

@@ -56,7 +56,7 @@ export class Chart {
   private draw(): void {
     if (!this.option || !this.root.clientWidth || !this.root.clientHeight) return;
     this.chart ??= this.begin();
-    this.chart.setOption({ animation: false, textStyle: { fontFamily: "inherit" }, ...this.option }, { replaceMerge: ["series"] });
+    this.chart.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily }, ...this.option }, { replaceMerge: ["series"] });
   }
 
   private begin(): echarts.ECharts {

@@ -94,7 +94,7 @@ class Page {
       case "health":
         return new HealthView();
       default:
-        return new RoomView(this.where, (data) => this.listed(data), () => void this.refresh());
+        return new RoomView(this.where, (data, room) => this.listed(data, room), () => void this.refresh());
     }
   }
 
@@ -140,9 +140,9 @@ class Page {
     this.header?.setLink(link);
   }
 
-  private listed(data: BroadcastsData): void {
+  private listed(data: BroadcastsData, room: string | null): void {
     this.broadcasts = data;
-    this.header.setBroadcasts(data.broadcasts, this.where);
+    this.header.setBroadcasts(data.broadcasts, { ...this.where, room });
   }
 
   private async watchHealth(): Promise<void> {

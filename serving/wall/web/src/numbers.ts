@@ -16,13 +16,9 @@ const formats = new Map<string, Intl.NumberFormat>();
 
 function format(key: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
   const full = `${currentLanguage()} ${currency} ${key}`;
-  const held = formats.get(full) ?? new Intl.NumberFormat(locale(), options);
+  const held = formats.get(full) ?? new Intl.NumberFormat(currentLanguage() === "zh" ? "zh-CN" : "en-US", options);
   formats.set(full, held);
   return held;
-}
-
-function locale(): string {
-  return currentLanguage() === "zh" ? "zh-CN" : "en-GB";
 }
 
 export function digits(): number {
@@ -44,13 +40,14 @@ export function money(minor: number | null): string {
   if (minor === null) return UNKNOWN;
   const value = major(minor);
   const large = Math.abs(value) >= 10_000;
-  return format(large ? "short money" : "whole money", {
+  const places = Math.abs(value) < 100 && value % 1 ? 2 : 0;
+  return format(large ? "short money" : `money ${places}`, {
     style: "currency",
     currency,
     currencyDisplay: "narrowSymbol",
     ...(large
-      ? { notation: "compact", minimumFractionDigits: 1, maximumFractionDigits: 2 }
-      : { maximumFractionDigits: Math.abs(value) < 100 ? 2 : 0 }),
+      ? { notation: "compact", minimumFractionDigits: 1, maximumFractionDigits: Math.abs(value) < 1e6 && currentLanguage() === "en" ? 1 : 2 }
+      : { minimumFractionDigits: places, maximumFractionDigits: places }),
   }).format(value);
 }
 
@@ -107,7 +104,7 @@ const times_ = new Map<string, Intl.DateTimeFormat>();
 
 function dated(key: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const full = `${currentLanguage()} ${zone} ${key}`;
-  const held = times_.get(full) ?? new Intl.DateTimeFormat(locale(), { ...options, timeZone: zone, hourCycle: "h23" });
+  const held = times_.get(full) ?? new Intl.DateTimeFormat(currentLanguage() === "zh" ? "zh-CN" : "en-GB", { ...options, timeZone: zone, hourCycle: "h23" });
   times_.set(full, held);
   return held;
 }

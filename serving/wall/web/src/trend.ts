@@ -126,6 +126,6 @@ function areas(marks: Mark[], fromMs: number, minutes: number): object {
 }
 
 /** The end of a long id, which tells it apart. */
-export function short(id: string): string {
+function short(id: string): string {
   return id.length > 18 ? `…${id.slice(-10)}` : name(id);
 }

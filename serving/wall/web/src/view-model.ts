@@ -20,7 +20,7 @@ export class ModelView implements View {
     this.root.append(
       panel("", say("prequential"), "", this.quality).root,
       panel("", say("nextItems"), "", this.next).root,
-      panel("wide", say("weights"), "", this.weights).root,
+      panel("wide", say("weights"), say("weightsNote"), this.weights).root,
     );
   }
 

@@ -14,10 +14,11 @@ import { say } from "./text";
 import { Ratios, Tiles } from "./tiles";
 import { Traffic } from "./traffic";
 import { TrendChart } from "./trend";
-import type { BroadcastsData, RoomData } from "./types";
+import type { Broadcast, BroadcastsData, RoomData } from "./types";
 import type { Heading, View } from "./view";
 
 const MINUTE = 60_000;
+const EVENING = 12 * 60 * MINUTE;
 const LISTED_EACH_MS = 5000;
 
 export class RoomView implements View {
@@ -34,13 +35,13 @@ export class RoomView implements View {
   private listed: BroadcastsData | null = null;
   private listedAt = -Infinity;
 
-  constructor(private readonly place: Place, private readonly onBroadcasts: (data: BroadcastsData) => void, wake: () => void) {
+  constructor(private readonly place: Place, private readonly onBroadcasts: (data: BroadcastsData, room: string | null) => void, wake: () => void) {
     this.review = new Review(wake);
   }
 
   async refresh(): Promise<Heading> {
     await this.list();
-    const room = this.place.room ?? this.listed?.broadcasts[0]?.room_id ?? null;
+    const room = this.place.room ?? leading(this.listed?.broadcasts ?? []);
     if (room === null) return this.empty();
     const at = this.review.atMs;
     const data = await read<RoomData>(`room/${encodeURIComponent(room)}`, { session: this.place.session, at: at === null ? null : String(at) });
@@ -66,7 +67,7 @@ export class RoomView implements View {
     this.listed = await read<BroadcastsData>("broadcasts");
     this.listedAt = performance.now();
     setPlace(this.listed.moment.currency, this.listed.moment.timezone);
-    this.onBroadcasts(this.listed);
+    this.onBroadcasts(this.listed, this.place.room ?? leading(this.listed.broadcasts));
   }
 
   /** Reads the broadcast that is compared with, as of the same minute of its own show. */
@@ -117,6 +118,14 @@ export class RoomView implements View {
       title: say("room"), subtitle: "", state: null, length: "",
     };
   }
+}
+
+/** The room that is shown where none is asked for: that with the most money of those on air, or of the last evening. */
+function leading(broadcasts: Broadcast[]): string | null {
+  const onAir = broadcasts.filter((each) => each.on_air);
+  const lately = broadcasts.filter((each) => each.to_ms > (broadcasts[0]?.to_ms ?? 0) - EVENING);
+  const among = onAir.length ? onAir : lately;
+  return among.reduce<Broadcast | null>((best, each) => (best && best.gmv_paid_minor >= each.gmv_paid_minor ? best : each), null)?.room_id ?? null;
 }
 
 function heading(data: RoomData): Heading {
