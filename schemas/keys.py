@@ -30,6 +30,7 @@ older (`SET_NEWER`), so that a bundle run twice, late or out of order leaves the
 | `NS:{r}:model` | hash | `model` → recommender model |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
 | `NS:{s}` | hash | `begin`, `end`, `boards` → version of the figures being written, last written whole, and of the boards |
+| `NS:{s}:changes` | stream | `changed` → what each publication changed (`schemas.changes`); the newest few thousand |
 | `NS:writers` | hash | writer → how many flushes it has made; one that finds less knows that something was lost |
 | `NS:writers:{N}` | hash | the same on further nodes of a Redis Cluster: the smallest N in a slot of each |
 | `NS:v:{…}` | string | the newest version that was written to the hash of the same braces; for writers only |
@@ -327,6 +328,11 @@ def progress_key(namespace: str) -> str:
 def snapshot_key(namespace: str) -> str:
     """Key of which figures stand there whole: written first and last, so equal unless some are under way."""
     return f"{namespace}:{{s}}"
+
+
+def changes_key(namespace: str) -> str:
+    """Key of the stream of what each publication changed; in the slot of the snapshot."""
+    return f"{namespace}:{{s}}:changes"
 
 
 def counts_key(namespace: str) -> str:

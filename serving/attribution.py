@@ -1,6 +1,6 @@
 """Which traffic earned what: credit and touches of every channel under one model."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from schemas.errors import UsageError
@@ -80,7 +80,7 @@ def read_attribution(
     rows: list[AttributionRow] = []
     for start, earned, touched in zip(spans, found[: len(spans)], found[len(spans) :], strict=True):
         rows += sorted(
-            _rows(start, earned, touched, wanted), key=lambda row: (-row.credit_minor, row.channel, row.id)
+            rows_of(start, earned, touched, wanted), key=lambda row: (-row.credit_minor, row.channel, row.id)
         )
     return _with_costs(store, rows) if window == "total" else rows
 
@@ -101,9 +101,10 @@ def indirect(channel: str, identifier: str, credit_minor: int, direct_minor: int
     return 0 if untouched else credit_minor - direct_minor
 
 
-def _rows(
-    start: int, earned: dict[bytes, bytes], touched: dict[bytes, bytes], wanted: Iterable[str]
+def rows_of(
+    start: int, earned: Mapping[bytes, bytes], touched: Mapping[bytes, bytes], wanted: Iterable[str]
 ) -> Iterator[AttributionRow]:
+    """Yield the rows of one window from its stored credit and touches, of these kinds of channels, in no order."""
     for field in earned.keys() | touched.keys():
         channel, _, identifier = field.decode().partition(US)
         if channel not in wanted:
@@ -129,10 +130,11 @@ def _with_costs(store: Store, rows: list[AttributionRow]) -> list[AttributionRow
         channel: read_costs(store, channel, [row.id for row in rows if row.channel == channel])
         for channel in COSTING
     }
-    return [_with_cost(row, costs.get(row.channel, {}).get(row.id)) for row in rows]
+    return [with_cost(row, costs.get(row.channel, {}).get(row.id)) for row in rows]
 
 
-def _with_cost(row: AttributionRow, cost: int | None) -> AttributionRow:
+def with_cost(row: AttributionRow, cost: int | None) -> AttributionRow:
+    """Return a row of the window `total` with its cost, if it has one, and what follows from it."""
     if cost is None:
         return row
     return replace(

@@ -54,6 +54,11 @@ def read_job(store: Store) -> JobState:
     described, progressed = read_each(
         store, [("HGETALL", job_key(store.namespace)), ("HGETALL", progress_key(store.namespace))]
     )
+    return job_of(described, progressed)
+
+
+def job_of(described: dict[bytes, bytes], progressed: dict[bytes, bytes]) -> JobState:
+    """Return a job from what its two hashes hold."""
     return JobState(_text(described), _text(progressed))
 
 

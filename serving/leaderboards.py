@@ -1,7 +1,7 @@
 """Who leads: the ids of one scope with the most of one metric in one window."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,34 +73,46 @@ def read_leaderboard(
     if start is None:
         return Leaderboard(scope, metric, window, None, [])
     start_ms = None if start == TOTAL_START else start
-    kept = _kept(store, scope, metric, window, start) if _is_kept(scope, window, k) else None
+    kept = _kept(store, scope, metric, window, start) if is_kept(scope, window, k) else None
     entries, as_of_ms = kept or _ranked(store, scope, metric, window, start)
-    best = heapq.nsmallest(k, entries.items(), key=lambda entry: (-entry[1], entry[0]))
-    places = [Place(rank, identifier, value) for rank, (identifier, value) in enumerate(best, start=1)]
-    return Leaderboard(scope, metric, window, start_ms, places, as_of_ms)
+    return Leaderboard(scope, metric, window, start_ms, places_of(entries, k), as_of_ms)
 
 
 Entries = tuple[dict[str, int], int | None]
 """Values by id, and what they are as of."""
 
 
-def _is_kept(scope: str, window: str, k: int) -> bool:
+def places_of(values: Mapping[str, int], k: int) -> list[Place]:
+    """Return the k ids with the highest values, equal ones in the order of their ids.
+
+    >>> [place.id for place in places_of({"b": 3, "a": 3, "z": 9}, 2)]
+    ['z', 'a']
+    """
+    best = heapq.nsmallest(k, values.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [Place(rank, identifier, value) for rank, (identifier, value) in enumerate(best, start=1)]
+
+
+def is_kept(scope: str, window: str, k: int) -> bool:
+    """Say whether the job keeps a board that has these places."""
     return scope != UNRANKED and window in BOARD_WINDOWS and k <= BOARD_PLACES
 
 
 def _kept(store: Store, scope: str, metric: str, window: str, start: int) -> Entries | None:
     """Return the places of a board, None where the job keeps none; a set has equal scores in an order of its own."""
-    key = board_key(store.namespace, _layer(metric), scope, window, start, metric)
+    key = board_key(store.namespace, layer_of(metric), scope, window, start, metric)
     commands = [("HGET", snapshot_key(store.namespace), BOARDS), ("ZRANGE", key, 0, -1, "WITHSCORES")]
     version, scored = read_together(store, commands).answers
     if not version:
         return None
-    return {field.decode(): int(float(score)) for field, score in _pairs(scored)}, unpack_version(
-        version
-    ).as_of_ms
+    return board_values(scored), unpack_version(version).as_of_ms
 
 
-def _pairs(scored: list[Any]) -> Iterable[tuple[bytes, Any]]:
+def board_values(scored: list[Any]) -> dict[str, int]:
+    """Return the values of a kept board by id."""
+    return {field.decode(): int(float(score)) for field, score in _scored_pairs(scored)}
+
+
+def _scored_pairs(scored: list[Any]) -> Iterable[tuple[bytes, Any]]:
     """Return ids with their scores: servers answer in pairs under RESP3, one after another under RESP2."""
     if scored and isinstance(scored[0], bytes):
         return zip(scored[::2], scored[1::2], strict=True)
@@ -109,14 +121,18 @@ def _pairs(scored: list[Any]) -> Iterable[tuple[bytes, Any]]:
 
 def _ranked(store: Store, scope: str, metric: str, window: str, start: int) -> Entries:
     """Return every value above 0 from the cells."""
-    layer = _layer(metric)
-    names = ORDER_TIME_COUNTS if layer == "o" else EVENT_TIME_COUNTS
-    key = metric_key(store.namespace, layer, scope, window, start)
+    key = metric_key(store.namespace, layer_of(metric), scope, window, start)
     seen = read_together(store, [("HGETALL", key)])
-    cells = seen.answers[0].items()
-    values = {field.decode(): derive(decode_cell(cell, names))[metric] for field, cell in cells}
-    return {identifier: value for identifier, value in values.items() if value > 0}, seen.as_of_ms
+    return values_of(metric, seen.answers[0]), seen.as_of_ms
 
 
-def _layer(metric: str) -> str:
+def values_of(metric: str, cells: Mapping[bytes, bytes]) -> dict[str, int]:
+    """Return one metric's values above 0 from the stored cells of its layer."""
+    names = ORDER_TIME_COUNTS if layer_of(metric) == "o" else EVENT_TIME_COUNTS
+    values = {field.decode(): derive(decode_cell(cell, names))[metric] for field, cell in cells.items()}
+    return {identifier: value for identifier, value in values.items() if value > 0}
+
+
+def layer_of(metric: str) -> str:
+    """Return the layer of cells that a metric is ranked from."""
     return next(layer for layer, metrics in BOARD_METRICS.items() if metric in metrics)

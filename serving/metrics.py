@@ -63,13 +63,14 @@ def read_metrics(
     values = read_together(store, commands).answers
     cells = zip(spans, values[::2], values[1::2], strict=True)
     return [
-        _row(scope, window, start, by_event, by_order)
+        row_of(scope, window, start, by_event, by_order)
         for start, by_event, by_order in cells
         if by_event or by_order
     ]
 
 
-def _row(scope: str, window: str, start: int, by_event: bytes | None, by_order: bytes | None) -> MetricsRow:
+def row_of(scope: str, window: str, start: int, by_event: bytes | None, by_order: bytes | None) -> MetricsRow:
+    """Return one window's figures from its stored cells by event time and by order time."""
     stored = decode_cell(by_event, (*EVENT_TIME_COUNTS, *UNIQUES))
     uniques: dict[str, int | None] = {name: stored[name] for name in UNIQUES}
     if not has_online_users(scope, window):

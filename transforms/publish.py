@@ -40,6 +40,9 @@ class Publisher(Protocol):
     def progress(self, fields: dict[str, int]) -> None:
         """Show how far the pipeline has got."""
 
+    def announce(self, key: str, body: bytes) -> None:
+        """Add an entry to a capped stream of news; may be seen twice, or not at all."""
+
     def barrier(self) -> None:
         """See to it that nobody sees what is taken from now on before all that was taken so far."""
 
@@ -61,6 +64,9 @@ class Publisher(Protocol):
 
 class Lossless:
     """What a publisher says whose store never loses, refuses or mixes up anything; to inherit from."""
+
+    def announce(self, key: str, body: bytes) -> None:
+        """Nobody waits for news."""
 
     def barrier(self) -> None:
         """Everything is seen in the order in which it is taken."""

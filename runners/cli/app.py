@@ -30,6 +30,7 @@ from runners.cli import (
     recommend,
     replay,
     run,
+    serve,
     simulate,
     validate,
 )
@@ -58,6 +59,7 @@ app.command("metrics", epilog=f"Example: {metrics.EXAMPLE}")(metrics.metrics)
 app.command("attribution", epilog=f"Example: {attribution.EXAMPLE}")(attribution.attribution)
 app.command("leaderboard", epilog=f"Example: {leaderboard.EXAMPLE}")(leaderboard.leaderboard)
 app.command("recommend", epilog=f"Example: {recommend.EXAMPLE}")(recommend.recommend)
+app.command("serve", epilog=f"Example: {serve.EXAMPLE}")(serve.serve)
 app.command("explain", epilog=f"Example: {explain.EXAMPLE}")(explain.explain)
 app.command("export", epilog=f"Example: {export.EXAMPLE}")(export.export)
 app.command("certify", epilog=f"Example: {certify.EXAMPLE}")(certify.certify)

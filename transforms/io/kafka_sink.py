@@ -174,6 +174,10 @@ class KafkaSink:
         """Show how far the pipeline has got."""
         self._through.progress(fields)
 
+    def announce(self, key: str, body: bytes) -> None:
+        """Tell the store's readers; messages are news by themselves."""
+        self._through.announce(key, body)
+
     def barrier(self) -> None:
         """Keep the order of what the store shows; each message speaks for itself."""
         self._through.barrier()

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
+from schemas.changes import FIELD, KEPT
 from schemas.errors import StoreError
 from schemas.keys import (
     RAISE,
@@ -176,6 +177,10 @@ class RedisPublisher:
         """Show how far the pipeline has got."""
         key = progress_key(self._config.namespace)
         self._add(key, ("HSET", key, *chain.from_iterable(fields.items())), len(fields))
+
+    def announce(self, key: str, body: bytes) -> None:
+        """Add an entry to a stream; a flush that is sent again tells it again."""
+        self._add(key, ("XADD", key, "MAXLEN", "~", KEPT, "*", FIELD, body), 1)
 
     def _add(self, key: str, command: tuple[Any, ...], fields: int) -> None:
         self._take(key, pack(command), fields)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from schemas.changes import ATTRIBUTION, FUNNEL, Changes
 from schemas.keys import (
     BEGIN,
     BOARDS,
@@ -17,6 +18,7 @@ from schemas.keys import (
     attribution_key,
     board_key,
     bucket,
+    changes_key,
     coupon_key,
     funnel_key,
     incrementality_key,
@@ -136,6 +138,7 @@ class CellShard:
         self._outlet, self._pace, self._muted, self._absorbed = Outlet(open_publisher()), pace(), False, 0
         self._watermark_ms = BEFORE_ALL_MS
         self._windows: set[tuple[str, int]] = set()
+        self._changes = Changes()
 
     def absorb(self, piece: Piece) -> Iterator[Output]:
         """Merge one piece's partial sums; hidden sums and then users follow right behind the sums of their events."""
@@ -210,6 +213,7 @@ class CellShard:
         for family, table in self._tables.items():
             for change in table.take_dirty(version):
                 self._write(self._key_of(family, change), change)
+                self._changes.note(_kind_of(family, change), change.window, change.start_ms)
                 if family in self._boards:
                     self._boards[family].note(change)
         self._write_coupons(version)
@@ -222,6 +226,8 @@ class CellShard:
         publisher.set_newer(snapshot_key(self._namespace), [END], [version])
         if BEFORE_ALL_MS < watermark < AFTER_ALL_MS:
             publisher.progress({"watermark_ms": watermark, "as_of_ms": watermark})
+        if body := self._changes.take():
+            publisher.announce(changes_key(self._namespace), body)
         publisher.flush()
         self._archive(closed, watermark, version)
 
@@ -369,3 +375,10 @@ class CellShard:
     def mute(self, muted: bool) -> None:
         """While muted, absorb without publishing."""
         self._muted = muted
+
+
+def _kind_of(family: str, change: Published) -> str:
+    """Return what readers call the figures of one write."""
+    if family in ("e", "o"):
+        return SCOPES[change.group]
+    return FUNNEL if family == "f" else ATTRIBUTION

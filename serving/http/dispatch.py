@@ -1,0 +1,82 @@
+"""From a request to an endpoint and back: who asks, what for, may they, and the answer in the form they accept."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from serving.http.answers import chosen_form, encoded
+from serving.http.endpoint import Asked, Endpoint
+from serving.http.problems import RequestError
+from serving.http.service import Service
+
+LARGEST_BODY: Final = 1 << 20
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def route_of(endpoint: Endpoint, service: Service) -> Route:
+    """Return the route that answers an endpoint's requests."""
+
+    async def answer(request: Request) -> Response:
+        principal = service.doorkeeper.admit(request.headers)
+        path = path_of(endpoint.path_type, request.path_params)
+        query = query_of(endpoint.query_type, request.query_params)
+        body = None if endpoint.body_type is None else await body_of(endpoint.body_type, request)
+        asked = Asked(service, principal, path, query, body)
+        principal.check(endpoint.access, endpoint.of_whom(asked))
+        form = chosen_form(request.headers.get("accept", ""))
+        answered = await endpoint.handle(asked)
+        return Response(encoded(answered, form), media_type=form, headers={"Vary": "Accept"})
+
+    return Route(route_path(endpoint.path), answer, methods=[endpoint.method], name=endpoint.name)
+
+
+def route_path(path: str) -> str:
+    """Return a path as Starlette takes it: an id at its end may have slashes.
+
+    >>> route_path("/v1/metrics/{scope}/{id}")
+    '/v1/metrics/{scope}/{id:path}'
+    """
+    return f"{path.removesuffix('}')}:path}}" if path.endswith("}") else path
+
+
+def path_of(kind: type[S], given: Mapping[str, Any]) -> S:
+    """Return a path's parameters; raises RequestError (404) for what no path can be."""
+    try:
+        return msgspec.convert(dict(given), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise RequestError(404, f"There is nothing here: {error}.") from None
+
+
+def query_of(kind: type[S], given: QueryParams) -> S:
+    """Return a query's parameters; raises RequestError (400) for one that is unknown, twice there, or out of bounds."""
+    names = [name for name, _ in given.multi_items()]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise RequestError(400, f"`{twice}` is given more than once.")
+    try:
+        return msgspec.convert(dict(given), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise RequestError(400, f"The query cannot be meant: {error}.") from None
+
+
+async def body_of(kind: type[S], request: Request) -> S:
+    """Return a JSON body; raises RequestError (413, 415, 400) for one that is too large, no JSON, or another."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise RequestError(415, f"The body must be application/json; it is {media or 'of no type'}.")
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > LARGEST_BODY:
+            raise RequestError(413, f"The body is larger than {LARGEST_BODY} bytes.")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise RequestError(400, f"The body cannot be meant: {error}.") from None
+    except UnicodeDecodeError:
+        raise RequestError(400, "The body is no UTF-8.") from None

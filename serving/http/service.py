@@ -1,0 +1,62 @@
+"""What every request shares: the store, the clock, who may ask, and what the last answers said of the job."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from serving.http.answers import told
+from serving.http.config import ServeConfig
+from serving.http.features import FeatureSource, NoFeatures
+from serving.http.hub import Hub
+from serving.http.principals import Doorkeeper, pseudonym, secret_bytes
+from serving.http.store import AsyncStore, Seen
+from serving.job import JobState
+from serving.reader import Reader
+
+
+def wall_clock_ms() -> int:
+    """Return the time of day in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Service:
+    """One server's parts. `open_reader` opens a reader that waits, for the rare look-ups that read a great deal."""
+
+    config: ServeConfig
+    store: AsyncStore
+    open_reader: Callable[[], Reader]
+    now_ms: Callable[[], int] = wall_clock_ms
+    features: FeatureSource = field(default_factory=NoFeatures)
+    job: JobState = field(default_factory=lambda: JobState({}, {}))
+    doorkeeper: Doorkeeper = field(init=False)
+    hub: Hub = field(init=False)
+    stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    """Set when the server is told to end, so that streams do."""
+    _pseudonym_secret: bytes | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.doorkeeper, self.hub = Doorkeeper(self.config), Hub(self)
+        if self.config.pseudonym_file:
+            self._pseudonym_secret = secret_bytes(self.config.pseudonym_file)
+
+    async def timezone(self) -> str:
+        """Return whose midnights begin days; costs a round trip until the job is known."""
+        if not self.job.description:
+            self.heard(await self.store.ask_together([]))
+        return self.job.timezone
+
+    def heard(self, seen: Seen) -> None:
+        """Remember what the job says of itself."""
+        self.job = seen.job
+
+    def told(self, seen: Seen) -> dict[str, Any]:
+        """Return what an answer says of its figures, by field."""
+        self.heard(seen)
+        return told(seen, self.now_ms(), self.config.max_staleness_ms)
+
+    def stored_user(self, user_id: str) -> str:
+        """Return a user's id as it stands in Redis: with --pseudonymize, the pseudonym."""
+        return pseudonym(self._pseudonym_secret, user_id) if self._pseudonym_secret else user_id
