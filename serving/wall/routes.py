@@ -4,30 +4,31 @@ import time
 from threading import Thread
 from typing import Final
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from schemas.errors import InterestreamError, StoreError
-from serving.access import Store
+from schemas.errors import UsageError
+from serving.http.answers import JSON
+from serving.http.endpoint import READ
+from serving.http.problems import RequestError
+from serving.http.service import Service
 from serving.wall.kept import Clock
 from serving.wall.page import INDEX, BuiltFile, Page
 from serving.wall.views import Views
 
-JSON: Final = "application/json"
-PROBLEM: Final = "application/problem+json"
-_encode = msgspec.json.Encoder().encode
+NOT_BUILT: Final = "The page is not built; a release has it built."
+BUILD: Final = "Run `npm ci && npm run build` in serving/wall/web."
 
 
-def wall_routes(store: Store, clock: Clock = time.monotonic, page: Page | None = None) -> list[Route]:
+def wall_routes(service: Service, clock: Clock = time.monotonic, page: Page | None = None) -> list[Route]:
     """Return the routes of the live wall, to be put beside those of the API.
 
-    Reading is synchronous, in Starlette's threads; an answer is kept for a quarter of a second, so many screens cost what
-    one does.
+    The page itself is anybody's; its figures are for keys that may read everything. Reading waits for Redis in Starlette's
+    threads, and an answer is kept for a quarter of a second, so many screens cost what one does.
     """
-    views, built = Views(store, clock), page or Page()
+    views, built = Views(service.open_reader().store, clock), page or Page()
     Thread(target=views.warm, name="wall-warm", daemon=True).start()
 
     async def index(_request: Request) -> Response:
@@ -37,37 +38,23 @@ def wall_routes(store: Store, clock: Clock = time.monotonic, page: Page | None =
         return _file(built.files.get(request.path_params["name"]))
 
     async def view(request: Request) -> Response:
+        service.doorkeeper.admit(request.headers).check(READ, None)
         asked = {**dict(request.query_params), **request.path_params}
         name = asked.pop("view", "room")
         try:
-            return _json(await run_in_threadpool(views.body, name, asked))
-        except StoreError as error:
-            return _problem(503, "Redis does not answer", error)
-        except InterestreamError as error:
-            return _problem(404, "There is no such view", error)
+            return Response(await run_in_threadpool(views.body, name, asked), media_type=JSON)
+        except UsageError as error:
+            raise RequestError(404, str(error)) from error
 
     return [
-        Route("/", index, include_in_schema=False),
-        Route("/static/{name}", static, include_in_schema=False),
-        Route("/v1/wall/room/{room_id}", view, include_in_schema=False),
-        Route("/v1/wall/{view}", view, include_in_schema=False),
+        Route("/", index),
+        Route("/static/{name}", static),
+        Route("/v1/wall/room/{room_id:path}", view),
+        Route("/v1/wall/{view}", view),
     ]
-
-
-def _json(body: bytes) -> Response:
-    return Response(body, media_type=JSON, headers={"cache-control": "no-store"})
 
 
 def _file(file: BuiltFile | None) -> Response:
     if file is None:
-        detail = "The page is not built; a release has it built. Build it with `npm run build` in serving/wall/web."
-        return Response(
-            _encode({"title": "Not found", "status": 404, "detail": detail}), 404, media_type=PROBLEM
-        )
+        raise RequestError(404, NOT_BUILT, BUILD)
     return Response(file.body, headers=file.headers)
-
-
-def _problem(status: int, title: str, error: Exception) -> Response:
-    return Response(
-        _encode({"title": title, "status": status, "detail": str(error)}), status, media_type=PROBLEM
-    )

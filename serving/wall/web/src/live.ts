@@ -1,25 +1,27 @@
-// Tells when to ask again: on each message of the server's stream, at most four times a second; by the clock where
-// there is no stream. The browser reconnects by itself and says which message it had last.
+// Tells when to ask again: on each event of the server's stream, at most four times a second; by the clock while there
+// is no stream. A reconnect says which event came last, so that nothing is missed.
+
+import { listen } from "./events";
 
 export type Link = "connecting" | "live" | "lost" | "paused";
 
 const LEAST_MS = 250;
 const POLL_MS = 2000;
-const RETRY_MS = 1500;
+const RETRY_MS = 500;
+const RETRY_MOST_MS = 8000;
 
 export class Live {
-  private source: EventSource | null = null;
+  private readonly gone = new AbortController();
   private timer: number | undefined;
   private due = 0;
+  private lastId: string | null = null;
   private failures = 0;
-  private retry: number | undefined;
-  private readonly poll: number;
   paused = false;
   link: Link = "connecting";
 
   constructor(private readonly ask: () => void, private readonly told: (link: Link) => void) {
-    this.connect();
-    this.poll = window.setInterval(() => this.link !== "live" && this.wake(), POLL_MS);
+    void this.follow();
+    window.setInterval(() => this.link !== "live" && this.wake(), POLL_MS);
     document.addEventListener("visibilitychange", () => document.hidden || this.wake());
   }
 
@@ -39,42 +41,30 @@ export class Live {
     }, Math.max(0, this.due - performance.now()));
   }
 
-  /** Hears that the server answered, or did not. */
-  answered(well: boolean): void {
-    if (!well) this.say("lost");
-    else if (this.link === "lost" && this.source?.readyState !== EventSource.OPEN) this.say("connecting");
+  /** Hears that nothing answered. */
+  unanswered(): void {
+    this.say("lost");
   }
 
-  stop(): void {
-    this.source?.close();
-    window.clearInterval(this.poll);
-    window.clearTimeout(this.retry);
-  }
-
-  private connect(): void {
-    const source = new EventSource("/v1/stream");
-    this.source = source;
-    const hear = (): void => this.wake();
-    source.onopen = () => {
-      this.failures = 0;
-      this.say("live");
-      this.wake();
+  private async follow(): Promise<void> {
+    const heard = {
+      opened: (): void => {
+        this.failures = 0;
+        this.say("live");
+        this.wake();
+      },
+      event: (id: string): void => {
+        this.lastId = id;
+        this.say("live");
+        this.wake();
+      },
     };
-    source.onmessage = hear;
-    for (const kind of ["changed", "update", "metrics", "resync", "reset"]) source.addEventListener(kind, hear);
-    source.onerror = () => this.broken(source);
-  }
-
-  private broken(source: EventSource): void {
-    this.failures += 1;
-    if (source.readyState !== EventSource.CLOSED) {
+    while (!this.gone.signal.aborted) {
+      await listen("/v1/stream", this.lastId, heard, this.gone.signal).catch(() => undefined);
       this.say("lost");
-      return;
+      this.failures += 1;
+      await new Promise((resolve) => window.setTimeout(resolve, Math.min(RETRY_MS * this.failures, RETRY_MOST_MS)));
     }
-    // The server answered, but not with a stream, or is starting: figures are asked for by the clock meanwhile.
-    if (this.link === "live") this.say("lost");
-    window.clearTimeout(this.retry);
-    this.retry = window.setTimeout(() => this.connect(), RETRY_MS * Math.min(this.failures, 8));
   }
 
   private say(link: Link): void {

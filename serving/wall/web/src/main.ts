@@ -6,6 +6,7 @@ import { copyExactly } from "./figures";
 import { Footer } from "./footer";
 import { Header } from "./header";
 import { mountBubble, setDefinitions } from "./info";
+import { keepKey } from "./key";
 import { Live, type Link } from "./live";
 import { told } from "./panel";
 import { addressOf, isChinese, isWall, keep, language, place, theme, VIEWS, type Place } from "./settings";
@@ -114,7 +115,6 @@ class Page {
         this.header.set(heading);
         requestAnimationFrame(() => this.footer.setPainted(performance.now() - began));
       }
-      this.live.answered(true);
     } catch (error) {
       this.failed(error);
     } finally {
@@ -129,11 +129,30 @@ class Page {
   /** Says what is wrong; figures that stand there stay, greyed by their age. */
   private failed(error: unknown): void {
     const reached = error instanceof Refused;
-    if (!reached) this.live.answered(false);
+    if (!reached) this.live.unanswered();
+    if (reached && (error.status === 401 || error.status === 403)) {
+      this.main.replaceChildren(this.door(error.message));
+      return;
+    }
     if (!reached && !(error instanceof TypeError)) console.error(error);
     if (this.main.contains(this.view.root) && !(reached && error.status === 404)) return;
     if (!this.broken || reached) this.main.replaceChildren(told(say("errorTitle"), reached ? error.message : say("lost"), "error"));
     this.broken = true;
+  }
+
+  /** Asks for an API key, where the server does. */
+  private door(reason: string): HTMLElement {
+    const open = this.main.querySelector<HTMLElement>("form.door");
+    if (open) return open;
+    const key = h("input", { type: "password", autocomplete: "off", required: true, id: "key" });
+    const form = h("form", { class: "told door" }, h("h2", {}, say("keyTitle")), h("p", {}, reason), h("label", { for: "key" }, say("key")), key, h("button", { class: "quiet", type: "submit" }, say("enter")));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      keepKey(key.value);
+      this.main.replaceChildren(told(say("loading"), ""));
+      this.live.wake();
+    });
+    return form;
   }
 
   private linked(link: Link): void {
