@@ -12,6 +12,8 @@ from serving.wall.quality import read_verdicts
 
 MINUTE_MS: Final = 60_000
 SHOWN_MINUTES: Final = 60
+LOOKED_BACK_MS: Final = 14 * 24 * 60 * MINUTE_MS
+_EVENTS: Final = ("views", "clicks", "follows", "orders_placed", "orders_paid")
 _SERVER: Final = (
     "used_memory", "maxmemory", "connected_clients", "instantaneous_ops_per_sec", "uptime_in_seconds", "redis_version",
 )  # fmt: skip
@@ -54,16 +56,15 @@ def read_health(store: Store) -> HealthView:
 
 
 def _events(store: Store, as_of_ms: int | None) -> tuple[int | None, list[int]]:
+    """Return the last hour, or where nothing happened in it, the last one in which anybody viewed anything."""
     if as_of_ms is None:
         return None, []
-    end = as_of_ms - as_of_ms % MINUTE_MS
+    hours = read_metrics(store, "platform", "all", window="hour", from_ms=as_of_ms - LOOKED_BACK_MS)
+    last = max((row.window_start_ms or 0 for row in hours if row.values["views"]), default=as_of_ms)
+    end = min(as_of_ms - as_of_ms % MINUTE_MS, last + SHOWN_MINUTES * MINUTE_MS)
     begin = end - SHOWN_MINUTES * MINUTE_MS
-    rows = {
-        row.window_start_ms: sum(
-            row.values[name] for name in ("views", "clicks", "follows", "orders_placed", "orders_paid")
-        )
-        for row in read_metrics(store, "platform", "all", window="minute", from_ms=begin, to_ms=end)
-    }
+    minutes = read_metrics(store, "platform", "all", window="minute", from_ms=begin, to_ms=end)
+    rows = {row.window_start_ms: sum(row.values[name] for name in _EVENTS) for row in minutes}
     return begin, [rows.get(start, 0) for start in range(begin, end, MINUTE_MS)]
 
 

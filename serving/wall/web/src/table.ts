@@ -29,7 +29,7 @@ export class Table<Row> {
   ) {
     const heads = columns.map((column) => this.head(column));
     const table = h("table", {}, h("caption", { class: "hidden" }, label), h("thead", {}, h("tr", {}, ...heads)), this.body);
-    this.root = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table);
+    this.root = h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, table);
     this.mark();
   }
 

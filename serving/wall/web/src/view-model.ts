@@ -13,7 +13,7 @@ import { pair } from "./view-quality";
 export class ModelView implements View {
   readonly root = h("div", { class: "view model" });
   private readonly quality = h("div");
-  private readonly weights = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": say("weights") });
+  private readonly weights = h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": say("weights") });
   private readonly next = h("ol", { class: "suggested" });
 
   constructor() {
