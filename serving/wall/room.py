@@ -126,6 +126,18 @@ def read_room(
     )
 
 
+def read_broadcast(store: Store, index: OrderIndex, session_id: str) -> RoomView:
+    """Return one broadcast, whichever room it was in; raises UsageError for one that took no order."""
+    known = airings(index.refresh())
+    found = next((airing for airing in known if airing.session_id == session_id), None)
+    if found is None:
+        raise UsageError(
+            f"No broadcast {session_id!r} took an order; the newest are: "
+            f"{', '.join(airing.session_id for airing in known[-10:]) or 'none'}."
+        )
+    return read_room(store, index, found.room_id, session_id)
+
+
 def _airing(known: list[Airing], room_id: str, session_id: str | None) -> Airing | None:
     own = [airing for airing in known if airing.room_id == room_id]
     if session_id is None:
