@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.keys import (
     BOARDS,
+    BURY,
+    TOMBSTONE,
     VERSION_BYTES,
     counts_key,
     epoch_key,
     job_key,
+    mark_key,
     snapshot_key,
     unpack,
     unpack_version,
@@ -57,9 +60,21 @@ class JobStore:
         return {"events": total.total(), **total}
 
     def clear(self) -> None:
-        """Delete every figure; the epoch stays."""
-        keep = epoch_key(self._namespace).encode()
+        """Delete every figure; the epoch stays, and who was forgotten stays so."""
+        keep, forgotten = epoch_key(self._namespace).encode(), self._tombstones()
         self._unlink(key for key in self._keys("*") if key != keep)
+        for key, field in forgotten:
+            self._redis.eval(BURY, 2, key, mark_key(key), field, TOMBSTONE)
+
+    def _tombstones(self) -> list[tuple[str, str]]:
+        """Return where they are, in order of key and field."""
+        held: Any = [(key, self._redis.hgetall(key)) for key in sorted(self._keys("{r:u:*"))]
+        return [
+            (key.decode(), field.decode())
+            for key, values in held
+            for field, value in sorted(values.items())
+            if value == TOMBSTONE
+        ]
 
     def _keys(self, pattern: str) -> Iterable[bytes]:
         return self._redis.scan_iter(match=f"{self._namespace}:{pattern}", count=_BATCH)

@@ -96,7 +96,7 @@ local fresh, refused = {}, 0
 for i = 1, n do
   local value = ARGV[2 * i + 2]
   if held[i] and is_older(value, held[i]) then
-    refused = refused + 1
+    if string.sub(held[i], 1, 4) ~= '\\255\\255\\255\\255' then refused = refused + 1 end
   else
     fresh[#fresh + 1] = fields[i]
     fresh[#fresh + 1] = value
@@ -111,8 +111,23 @@ return refused
 
 Keys: the hash and its mark (`mark_key`). Arguments: the oldest and the newest version written, then fields and
 values. The mark is at least the version of every field, so a write no older than it need not look at the fields,
-which takes a third of the server's time; without a mark beside a hash, all are looked at. Versions are compared as
-numbers: Lua compares strings by the server's locale, and not by their bytes.
+which takes a third of the server's time; without a mark beside a hash, all are looked at. What a tombstone keeps out
+is not counted. Versions are compared as numbers: Lua compares strings by the server's locale, not by their bytes.
+"""
+
+TOMBSTONE: Final = b"\xff" * VERSION_BYTES
+"""A value that says that something was forgotten for good: newer than any, with nothing behind its version."""
+
+BURY: Final = """
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[2])
+if held and held ~= ARGV[2] then return 1 end
+return 0
+"""
+"""Put a tombstone in the place of a field's value; returns whether there was one.
+
+Keys: the hash and its mark, which from then on has every write look at the fields. Arguments: the field, the tombstone.
 """
 
 SET_BOARDS: Final = (

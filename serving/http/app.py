@@ -18,6 +18,7 @@ from serving.http.dispatch import route_of
 from serving.http.endpoints import ENDPOINTS
 from serving.http.guard import Guard
 from serving.http.health import health_routes
+from serving.http.meters import meters_route
 from serving.http.openapi import openapi
 from serving.http.problems import RequestError, problem_response
 from serving.http.service import Service
@@ -61,11 +62,8 @@ def _routes(service: Service) -> list[BaseRoute]:
     async def described(_request: Request) -> Response:
         return Response(document, media_type=JSON)
 
-    routes: list[BaseRoute] = [
-        *health_routes(service),
-        Route("/openapi.json", described),
-        stream_route(service),
-    ]
+    routes: list[BaseRoute] = [*health_routes(service), meters_route(service), stream_route(service)]
+    routes.append(Route("/openapi.json", described))
     routes += [route_of(endpoint, service) for endpoint in ENDPOINTS]
     return [*routes, *wall_routes(service)]
 

@@ -1,6 +1,9 @@
 """From a request to an endpoint and back: who asks, what for, may they, and the answer in the form they accept."""
 
+import re
+import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -22,6 +25,18 @@ def route_of(endpoint: Endpoint, service: Service) -> Route:
     """Return the route that answers an endpoint's requests."""
 
     async def answer(request: Request) -> Response:
+        began, status = time.perf_counter(), 500
+        try:
+            response = await answered(request)
+            status = response.status_code
+        except RequestError as error:
+            status = error.status
+            raise
+        finally:
+            service.meters.note(endpoint.name, status, time.perf_counter() - began)
+        return response
+
+    async def answered(request: Request) -> Response:
         principal = service.doorkeeper.admit(request.headers)
         path = path_of(endpoint.path_type, request.path_params)
         query = query_of(endpoint.query_type, request.query_params)
@@ -29,8 +44,8 @@ def route_of(endpoint: Endpoint, service: Service) -> Route:
         asked = Asked(service, principal, path, query, body)
         principal.check(endpoint.access, endpoint.of_whom(asked))
         form = chosen_form(request.headers.get("accept", ""))
-        answered = await endpoint.handle(asked)
-        return Response(encoded(answered, form), media_type=form, headers={"Vary": "Accept"})
+        found = await endpoint.handle(asked)
+        return Response(encoded(found, form), media_type=form, headers={"Vary": "Accept"})
 
     return Route(route_path(endpoint.path), answer, methods=[endpoint.method], name=endpoint.name)
 
@@ -47,7 +62,7 @@ def route_path(path: str) -> str:
 def path_of(kind: type[S], given: Mapping[str, Any]) -> S:
     """Return a path's parameters; raises RequestError (404) for what no path can be."""
     try:
-        return msgspec.convert(dict(given), kind, strict=False)
+        return msgspec.convert(dict(given), kind)
     except msgspec.ValidationError as error:
         raise RequestError(404, f"There is nothing here: {error}.") from None
 
@@ -58,10 +73,32 @@ def query_of(kind: type[S], given: QueryParams) -> S:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise RequestError(400, f"`{twice}` is given more than once.")
+    numbers = _numbers(kind)
+    typed = {name: _number(text) if name in numbers else text for name, text in given.items()}
     try:
-        return msgspec.convert(dict(given), kind, strict=False)
+        return msgspec.convert(typed, kind)
     except msgspec.ValidationError as error:
         raise RequestError(400, f"The query cannot be meant: {error}.") from None
+
+
+@cache
+def _numbers(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the names of the parameters that are whole numbers; all others are text, whatever it looks like."""
+    return frozenset(
+        field.encode_name
+        for field in msgspec.structs.fields(kind)
+        if _is_number(msgspec.inspect.type_info(field.type))
+    )
+
+
+def _is_number(kind: msgspec.inspect.Type) -> bool:
+    if isinstance(kind, msgspec.inspect.Metadata):
+        return _is_number(kind.type)
+    return isinstance(kind, msgspec.inspect.IntType)
+
+
+def _number(text: str) -> int | str:
+    return int(text) if re.fullmatch("-?[0-9]{1,18}", text, re.ASCII) else text
 
 
 async def body_of(kind: type[S], request: Request) -> S:

@@ -11,6 +11,7 @@ from serving.http.answers import ARROW, JSON, MSGPACK
 from serving.http.config import ServeConfig
 from serving.http.endpoint import Endpoint
 from serving.http.health import Health, Readiness
+from serving.http.meters import METERS_PATH
 from serving.http.problems import PROBLEM_JSON, Problem
 from serving.http.stream import EVENT_STREAM, PATH, StreamQuery
 
@@ -39,7 +40,7 @@ def openapi(endpoints: Sequence[Endpoint], config: ServeConfig) -> Document:
             "description": "Figures, attribution and recommendations of interest e-commerce, as they are published.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": paths | {PATH: {"get": _stream(config)}} | _health(),
+        "paths": paths | {PATH: {"get": _stream(config)}, METERS_PATH: {"get": _meters(config)}} | _health(),
         "components": {
             "schemas": schemas,
             "responses": {str(status): _problem(status) for status in _STATUSES},
@@ -58,7 +59,7 @@ def _operation(endpoint: Endpoint, config: ServeConfig) -> Document:
         "parameters": [*path_parameters, *_parameters(endpoint.query_type, "query")],
     }
     if endpoint.body_type is not None:
-        statuses += [413, 415]
+        statuses += [404, 413, 415]
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(endpoint.body_type)}}}
     forms: Document = {JSON: {"schema": _ref(endpoint.answer)}, MSGPACK: {}}
     if "rows" in endpoint.answer.__struct_fields__:
@@ -112,6 +113,15 @@ def _stream(config: ServeConfig) -> Document:
         "responses": {"200": {"description": "Events without end.", "content": {EVENT_STREAM: {}}}},
     }
     return _guarded(operation, (400, 409, 429, 500, 503), config)
+
+
+def _meters(config: ServeConfig) -> Document:
+    operation: Document = {
+        "operationId": "meters",
+        "summary": "What Prometheus reads: of the server, and of how far the pipeline has got.",
+        "responses": {"200": {"description": "Prometheus' text format.", "content": {"text/plain": {}}}},
+    }
+    return _guarded(operation, (400, 429, 500), config)
 
 
 def _health() -> Document:

@@ -10,6 +10,7 @@ from serving.http.answers import told
 from serving.http.config import ServeConfig
 from serving.http.features import FeatureSource, NoFeatures
 from serving.http.hub import Hub
+from serving.http.meters import Meters
 from serving.http.principals import Doorkeeper, pseudonym, secret_bytes
 from serving.http.store import AsyncStore, Seen
 from serving.job import JobState
@@ -33,6 +34,7 @@ class Service:
     job: JobState = field(default_factory=lambda: JobState({}, {}))
     doorkeeper: Doorkeeper = field(init=False)
     hub: Hub = field(init=False)
+    meters: Meters = field(init=False, default_factory=Meters)
     stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     """Set when the server is told to end, so that streams do."""
     _pseudonym_secret: bytes | None = field(init=False, default=None, repr=False)
