@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import Evening, interestream
+from wall_browser import Evening, interestream
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import duckdb
-from conftest import Evening, Server, Tab
+from wall_browser import Evening, Server, Tab
 
 TILES = ("gmv_paid_minor", "net_gmv_minor", "orders_paid", "buyers", "viewers")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Server, Tab, opened
+from wall_browser import ROOT, Server, Tab, opened
 
 from schemas.metrics import DEFINITIONS
 
