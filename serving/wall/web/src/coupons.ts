@@ -4,7 +4,7 @@ import { h, s } from "./dom";
 import { fig } from "./figures";
 import { exactMoney, money, share, times, UNKNOWN } from "./numbers";
 import { panel } from "./panel";
-import { say } from "./text";
+import { name, say } from "./text";
 import type { CouponLine } from "./types";
 
 const WIDTH = 400;
@@ -36,7 +36,7 @@ function line(row: CouponLine, most: number): HTMLElement {
   return h(
     "li",
     { class: isIdle ? "bad" : "" },
-    h("div", { class: "head" }, h("strong", {}, row.coupon_id), h("span", { class: "badge" }, row.status), isIdle ? h("span", { class: "worst" }, `! ${say("idle")}`) : null),
+    h("div", { class: "head" }, h("strong", {}, row.coupon_id), h("span", { class: "badge" }, name(row.status, "status_")), isIdle ? h("span", { class: "worst" }, `! ${say("idle")}`) : null),
     h(
       "dl",
       {},

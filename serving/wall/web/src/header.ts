@@ -92,7 +92,8 @@ export class Header {
     const age = followed ? Math.max(lag, unheard) : unheard;
     const stale = (moment.running || unheard > STALE_MS) && age > STALE_MS;
     const how = stale ? say("age", duration(age)) : followed ? say("lag", duration(Math.max(lag, 0))) : say("replayed");
-    const when = `${day(moment.as_of_ms)} ${clock(moment.as_of_ms, true)}`;
+    const isToday = day(moment.as_of_ms) === day(Date.now());
+    const when = `${isToday ? "" : `${day(moment.as_of_ms)} `}${clock(moment.as_of_ms, true)}`;
     setText(this.asOf, `${say("asOf", when)} ${moment.timezone} (${how})${moment.whole ? "" : ` · ${say("half")}`}`);
     toggle(document.body, "data-stale", stale ? "1" : null);
   }

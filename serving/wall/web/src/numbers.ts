@@ -41,12 +41,13 @@ export function money(minor: number | null): string {
   const value = major(minor);
   const large = Math.abs(value) >= 10_000;
   const places = Math.abs(value) < 100 && value % 1 ? 2 : 0;
-  return format(large ? "short money" : `money ${places}`, {
+  const most = Math.abs(value) < 1e6 && currentLanguage() === "en" ? 1 : 2;
+  return format(large ? `short money ${most}` : `money ${places}`, {
     style: "currency",
     currency,
     currencyDisplay: "narrowSymbol",
     ...(large
-      ? { notation: "compact", minimumFractionDigits: 1, maximumFractionDigits: Math.abs(value) < 1e6 && currentLanguage() === "en" ? 1 : 2 }
+      ? { notation: "compact", minimumFractionDigits: 1, maximumFractionDigits: most }
       : { minimumFractionDigits: places, maximumFractionDigits: places }),
   }).format(value);
 }

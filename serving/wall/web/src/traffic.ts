@@ -4,7 +4,7 @@ import { h } from "./dom";
 import { fig } from "./figures";
 import { count, exactMoney, plain, share, UNKNOWN } from "./numbers";
 import { panel } from "./panel";
-import { say } from "./text";
+import { name, say } from "./text";
 import type { Source } from "./types";
 
 export class Traffic {
@@ -30,7 +30,7 @@ function line(source: Source, most: number): HTMLElement {
   return h(
     "li",
     {},
-    h("span", { class: "name" }, source.source),
+    h("span", { class: "name", title: source.source }, name(source.source, "source_")),
     h("span", { class: "left" }, fig(share(source.views_share, 0), count(source.views)), views),
     h("span", { class: "right" }, gmv, fig(share(source.money_share, 0), exactMoney(source.gmv_paid_minor))),
     h("span", { class: `index ${index !== null && index >= 1 ? "up" : "down"}` }, index === null ? UNKNOWN : `${index >= 1 ? "▲" : "▼"} ${plain(index, 1)}×`),
