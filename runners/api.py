@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from runners.embedded_redis import OpenRedis
+from schemas.errors import UsageError
 from serving.http.config import ServeConfig
 from serving.http.service import Service
 from serving.http.store import AsyncStore
@@ -57,6 +58,17 @@ def serving_beside(service: Service) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(_START_S)
+
+
+def free_port(port: int) -> int:
+    """Return a port of this machine if nobody listens there, else 0: any that is free."""
+    from serving.http.server import listen
+
+    try:
+        listen(ServeConfig(port=port)).close()
+    except UsageError:
+        return 0
+    return port
 
 
 def url_of(config: ServeConfig, port: int) -> str:

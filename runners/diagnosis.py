@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
+from runners.api import free_port
 from runners.clusters.flink_jars import FLINK_FOLDERS
 from runners.clusters.jar_cache import is_whole
 from runners.clusters.java import find_java
@@ -21,6 +22,7 @@ from runners.redis_server import OLDEST_MAJOR, candidates, server_major
 from runners.redis_socket import Answer, ping
 from runners.settings import Settings
 from schemas.errors import InterestreamError, UsageError
+from serving.http.config import DEFAULT_PORT
 from transforms.io.redis_url import without_password
 
 PACKAGES = (
@@ -32,7 +34,9 @@ PACKAGES = (
     "pyarrow",
     "redis",
     "river",
+    "starlette",
     "typer",
+    "uvicorn",
 )
 FREE_GB_NEEDED = 2.0
 
@@ -58,6 +62,7 @@ def diagnose(settings: Settings) -> list[Finding]:
         _redis(settings),
         _data_dir(settings),
         _disk(settings),
+        _port(),
         _java(),
         _program("mvn", "fetching Flink and Kafka", "apt-get install maven", ["--version"]),
         _jars("Flink's jars", FLINK_FOLDERS, "interestream flink up"),
@@ -130,6 +135,13 @@ def _disk(settings: Settings) -> Finding:
         f"{free_gb:,.1f} GB free",
         f"make {FREE_GB_NEEDED} GB of room, or use --data-dir",
     )
+
+
+def _port() -> Finding:
+    if free_port(DEFAULT_PORT):
+        return Finding("port of the API", "ok", f"{DEFAULT_PORT} is free")
+    mend = "interestream serve --port N; the demo finds another by itself"
+    return Finding("port of the API", "optional", f"something listens at {DEFAULT_PORT}", mend)
 
 
 def _java() -> Finding:

@@ -1,7 +1,10 @@
 """`interestream demo`: the main job, on a simulated evening or on the real sample that ships."""
 
 import dataclasses
-import time
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +19,7 @@ from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from runners.demo_sample import Sample
+    from runners.embedded_redis import OpenRedis
 
 EXAMPLE = "interestream demo --no-serve"
 SIMULATED = "simulated"
@@ -34,6 +38,9 @@ def demo(
         ),
     ] = SIMULATED,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Print the summary and exit.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where it serves; another, if that is taken.")
+    ] = 8765,
     no_recommender: options.NoRecommender = False,
     fresh: options.Fresh = False,
     as_json: options.Json = False,
@@ -41,7 +48,8 @@ def demo(
     """Replay a simulated evening of live rooms, or a real shop's month, into an embedded Redis and show what comes out.
 
     The results stay in ./.interestream/demo or demo-online-retail (or --data-dir); a second time there is nothing left
-    to do. The evening is synthetic: made on the spot, from a fixed seed, with known truth beside it.
+    to do. The evening is synthetic: made on the spot, from a fixed seed, with known truth beside it. While it is
+    replayed, and then until Ctrl-C, the HTTP API serves it on this machine alone.
     """
     from runners.cli.demo_summary import as_document, print_tables
     from runners.embedded_redis import open_redis
@@ -54,7 +62,10 @@ def demo(
     request = JobRequest(
         "replay", (str(sample.path),), dims=sample.dims, recommender=not no_recommender, fresh=fresh
     )
-    with open_redis(settings.redis, settings.data_dir) as store:
+    with (
+        open_redis(settings.redis, settings.data_dir) as store,
+        nullcontext() if no_serve else _served(store, settings.namespace, port) as url,
+    ):
         report = run_job(request, settings, console(stderr=True))
         reader = Reader(store.client, settings.namespace)
         if as_json:
@@ -62,8 +73,8 @@ def demo(
         else:
             print_report(report)
             print_tables(reader, sample, settings)
-        if not no_serve and console().is_terminal:
-            stay_up(store.url)
+        if url is not None:
+            _stay_up(url)
 
 
 def _apart(settings: Settings, data: str) -> Settings:
@@ -86,11 +97,27 @@ def _sample(data: str, settings: Settings) -> "Sample":
     return simulated_evening(settings.data_dir)
 
 
-def stay_up(url: str) -> None:
-    """Keep the embedded Redis up until Ctrl-C."""
-    note(f"Redis stays up at {url} until Ctrl-C.")
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        note("Stopped; the results are kept.")
+@contextmanager
+def _served(store: "OpenRedis", namespace: str, port: int) -> Iterator[str]:
+    """Serve the API beside the job, at another port if this one is taken; gives the URL."""
+    from runners.api import free_port, open_service, serving_beside
+    from serving.http.config import ServeConfig
+
+    service = open_service(store, ServeConfig(namespace, port=free_port(port)))
+    with serving_beside(service) as url:
+        note(f"Serving at {url}, while the replay runs and after it.")
+        yield url
+
+
+def _stay_up(url: str) -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    ended = threading.Event()
+    before = {
+        number: signal.signal(number, lambda _number, _frame: ended.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    note(f"Serving at {url} until Ctrl-C; what it can be asked: {url}/openapi.json")
+    ended.wait()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    note("Stopped; the results are kept.")

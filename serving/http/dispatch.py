@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,12 +52,29 @@ def route_of(endpoint: Endpoint, service: Service) -> Route:
 
 
 def route_path(path: str) -> str:
-    """Return a path as Starlette takes it: an id at its end may have slashes.
+    """Return a path as Starlette takes it: an id at its end may have slashes, and whatever else ids have.
 
     >>> route_path("/v1/metrics/{scope}/{id}")
-    '/v1/metrics/{scope}/{id:path}'
+    '/v1/metrics/{scope}/{id:rest}'
     """
-    return f"{path.removesuffix('}')}:path}}" if path.endswith("}") else path
+    return f"{path.removesuffix('}')}:rest}}" if path.endswith("}") else path
+
+
+class _Rest(Convertor[str]):
+    """All that is left of a path."""
+
+    regex = r"[\s\S]+"
+
+    def convert(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+
+register_url_convertor("rest", _Rest())
 
 
 def path_of(kind: type[S], given: Mapping[str, Any]) -> S:

@@ -91,7 +91,7 @@ async def leaderboard(asked: Asked[BoardPath, BoardQuery, Nothing]) -> BoardAnsw
     check_query("metric", query.metric, METRICS)
     check_query("window", query.window, WINDOWS)
     start = TOTAL_START if query.window == "total" else None
-    if start is None and query.at is not None:
+    if query.at is not None:
         zone = await service.timezone()
         start = window_of(query.window, moment_ms("at", query.at, zone), zone)
     board = await read_board(service.store, scope, query, start)

@@ -1,7 +1,10 @@
 """Running the API under uvicorn, until it is told to stop."""
 
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -22,6 +25,21 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: "Service", listening: Callable[[int], None]) -> None:
         super().__init__(config)
         self._service, self._listening = service, listening
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on Ctrl-C or SIGTERM and then go on, where uvicorn would raise the signal once more."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin, and say so."""
