@@ -34,7 +34,7 @@ setup(
         "numpy>=2",
         "prometheus-client>=0.22",
         "pyarrow>=25,<26",
-        "PyJWT>=2.10,<3",
+        "PyJWT[crypto]>=2.10,<3",
         "redis>=8,<9",
         "rich>=14",
         "river>=0.26,<0.27",

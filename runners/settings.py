@@ -20,6 +20,7 @@ from schemas.errors import UsageError
 
 CONFIG_FILE: Final = "interestream.toml"
 PREFIX: Final = "INTERESTREAM_"
+_HIGHEST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Settings:
     source_parallelism: int = 2
     shards: int = 2
     sink: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8765
+    max_staleness_ms: int = 60_000
+    keys: Path | None = None
+    jwt_key: Path | None = None
 
 
 class _Given(NamedTuple):
@@ -142,6 +148,13 @@ def _count(value: object) -> int:
     return int(text)
 
 
+def _port(value: object) -> int:
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _HIGHEST_PORT:
+        raise UsageError(f"a port is needed, 0 for any that is free; it is {value!r}")
+    return int(text)
+
+
 def _sink(value: object) -> str:
     from transforms.io.kafka_url import split_kafka_url
 
@@ -202,4 +215,8 @@ _PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
     "source_parallelism": _count,
     "shards": _count,
     "sink": _sink,
+    "port": _port,
+    "max_staleness_ms": _duration,
+    "keys": _path,
+    "jwt_key": _path,
 }

@@ -27,7 +27,7 @@ ONLINE_RETAIL = "online-retail"
 DATA = (SIMULATED, ONLINE_RETAIL)
 
 
-@configured(*options.WHERE)
+@configured(*options.WHERE, "port")
 def demo(
     *,
     settings: Settings,
@@ -38,9 +38,6 @@ def demo(
         ),
     ] = SIMULATED,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Print the summary and exit.")] = False,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where it serves; another, if that is taken.")
-    ] = 8765,
     no_recommender: options.NoRecommender = False,
     fresh: options.Fresh = False,
     as_json: options.Json = False,
@@ -64,7 +61,7 @@ def demo(
     )
     with (
         open_redis(settings.redis, settings.data_dir) as store,
-        nullcontext() if no_serve else _served(store, settings.namespace, port) as url,
+        nullcontext() if no_serve else _served(store, settings.namespace, settings.port) as url,
     ):
         report = run_job(request, settings, console(stderr=True))
         reader = Reader(store.client, settings.namespace)

@@ -22,6 +22,8 @@ class _Panel(NamedTuple):
 _WHERE: Final = _Panel("Where the data is")
 _TIME: Final = _Panel("Time, order and money")
 _LOAD: Final = _Panel("Load")
+_NET: Final = _Panel("Where it listens")
+_AUTH: Final = _Panel("Who may ask")
 
 CONFIG: Final = _WHERE.option(Path, "--config", "FILE", "Settings as TOML.", "./interestream.toml")
 
@@ -67,6 +69,15 @@ SETTINGS: Final = {
     ),
     "checkpoint_every": _LOAD.option(
         str, "--checkpoint-every", "DURATION", "How often state is saved.", "10s"
+    ),
+    "host": _NET.option(str, "--host", "ADDRESS", "Address to listen on.", "127.0.0.1"),
+    "port": _NET.option(str, "--port", "PORT", "Port to listen on; 0: any that is free.", "8765"),
+    "max_staleness": _TIME.option(
+        str, "--max-staleness", "DURATION", "Answers older than this say that they are stale.", "1m"
+    ),
+    "keys": _AUTH.option(Path, "--keys", "FILE", "API keys by their hashes, TOML."),
+    "jwt_key": _AUTH.option(
+        Path, "--jwt-key", "FILE", "What tokens are verified with: a public key, PEM, or a secret."
     ),
 }
 """Every setting that has a flag, by the name that `runners.settings` knows it by."""

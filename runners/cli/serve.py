@@ -1,5 +1,6 @@
 """`interestream serve`: the HTTP API over a Redis."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -7,7 +8,7 @@ import typer
 
 from runners.cli import options
 from runners.cli.configured import configured
-from runners.cli.output import note
+from runners.cli.output import note, print_json
 from runners.settings import Settings
 
 EXAMPLE = "interestream serve --port 8765"
@@ -15,14 +16,10 @@ _AUTH: Final = "Who may ask"
 _NET: Final = "Where it listens"
 
 
-@configured(*options.WHERE)
+@configured(*options.WHERE, "host", "port", "keys", "jwt_key", "max_staleness")
 def serve(
     *,
     settings: Settings,
-    host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_NET)] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port; 0: any that is free.", rich_help_panel=_NET)
-    ] = 8765,
     certificate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TLS: the certificate, PEM.", rich_help_panel=_NET)
     ] = None,
@@ -44,16 +41,6 @@ def serve(
     rate_limit: Annotated[
         int, typer.Option(min=0, help="Requests a second of one client; 0: no limit.", rich_help_panel=_NET)
     ] = 500,
-    keys: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="API keys by their hashes, TOML.", rich_help_panel=_AUTH),
-    ] = None,
-    jwt_key: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="What signs tokens: a public key, PEM, or a secret.", rich_help_panel=_AUTH
-        ),
-    ] = None,
     jwt_audience: Annotated[
         str, typer.Option(help="Whom tokens must be for.", rich_help_panel=_AUTH)
     ] = "interestream",
@@ -67,12 +54,10 @@ def serve(
             metavar="FILE", help="A secret: user ids in requests are hashed with it.", rich_help_panel=_AUTH
         ),
     ] = None,
-    max_staleness: Annotated[
-        str, typer.Option(metavar="DURATION", help="Answers older than this say that they are stale.")
-    ] = "1m",
     ready_staleness: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Not ready when figures are older than this.")
     ] = None,
+    as_json: options.Json = False,
 ) -> None:
     """Serve figures, attribution, recommendations and a stream of changes over HTTP until Ctrl-C.
 
@@ -86,14 +71,19 @@ def serve(
     from serving.http.server import serve as serve_until_told
 
     config = ServeConfig(
-        settings.namespace, host, port, parse_duration(max_staleness),
+        settings.namespace, settings.host, settings.port, settings.max_staleness_ms,
         parse_duration(ready_staleness) if ready_staleness else None,
-        keys, jwt_key, jwt_audience, without_keys, certificate, private_key, rate_limit,
+        settings.keys, settings.jwt_key, jwt_audience, without_keys, certificate, private_key, rate_limit,
         tuple(origin or ()), tuple(allow_host or ()), pseudonymize,
     )  # fmt: skip
+
+    def listening(port: int) -> None:
+        url = url_of(config, port)
+        if as_json:
+            print_json({"url": url, "openapi": f"{url}/openapi.json"})
+            sys.stdout.flush()
+        note(f"Serving at {url}; Ctrl-C ends it.")
+
     with open_redis(settings.redis, settings.data_dir) as redis:
-        serve_until_told(
-            open_service(redis, config),
-            lambda address: note(f"Serving at {url_of(config, address)}; Ctrl-C ends it."),
-        )
+        serve_until_told(open_service(redis, config), listening)
     note("Stopped.")

@@ -92,6 +92,9 @@ def test_settings_and_their_defaults() -> None:
     assert actual.pop("redis") is None
     assert described.pop("sink") == "none"
     assert actual.pop("sink") is None
+    for name in ("keys", "jwt_key"):
+        assert described.pop(name) == "none"
+        assert actual.pop(name) is None
     assert described == {
         name: value if name.endswith("_ms") else str(value) for name, value in actual.items()
     }

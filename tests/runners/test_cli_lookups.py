@@ -326,7 +326,7 @@ def test_the_environment_says_where_the_data_is(
 
 COMMANDS = [
     ("demo",), ("run",), ("replay",), ("publish",), ("import",), ("simulate",), ("metrics",), ("attribution",),
-    ("leaderboard",), ("recommend",), ("export",), ("validate",), ("doctor",), ("deadletters", "list"),
+    ("leaderboard",), ("recommend",), ("export",), ("validate",), ("doctor",), ("serve",), ("deadletters", "list"),
     ("deadletters", "show"),
 ]  # fmt: skip
 
