@@ -9,7 +9,7 @@ EVENTS ?= 1000000
 .PHONY: help setup demo test e2e chaos lint format bench lock clean
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 setup: $(READY) ## put everything into .venv; leaves the command at .venv/bin/interestream
 

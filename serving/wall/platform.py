@@ -20,7 +20,7 @@ from serving.wall.fact_matrix import FactMatrix, read_fact
 from serving.wall.moment import Moment, read_moment
 from serving.wall.order_index import OrderIndex
 from serving.wall.pace import change
-from serving.wall.room import Trend
+from serving.wall.room_view import Trend
 from serving.wall.sources import Source, read_sources
 
 SHOWN_MINUTES: Final = 180

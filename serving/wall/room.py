@@ -1,6 +1,5 @@
 """One room, one broadcast: everything that the host's desk shows, as of now or of a moment of a past show."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from schemas.errors import UsageError
@@ -13,62 +12,13 @@ from serving.wall.broadcasts import MINUTE_MS, NOBODY, Span, is_on_air, read_spa
 from serving.wall.coupon_board import CouponLine, read_coupon_board
 from serving.wall.moment import Moment, read_moment
 from serving.wall.order_index import Airing, OrderIndex, airings, of_session
-from serving.wall.pace import RATIOS, Tile, series, sums_to, tiles
-from serving.wall.products import Product, read_products
-from serving.wall.sources import Source, read_sources
-from serving.wall.suggestions import Suggestions, read_suggestions
+from serving.wall.pace import RATIOS, series, sums_to, tiles
+from serving.wall.products import read_products
+from serving.wall.room_view import Mark, RoomView, Trend
+from serving.wall.sources import read_sources
+from serving.wall.suggestions import read_suggestions
 
 TREND: tuple[str, ...] = ("gmv_paid_minor", "orders_paid", "views", "online_users")
-
-
-@dataclass(frozen=True)
-class Trend:
-    """Minutes of a show from `from_ms` on, one value each; None where a figure is not known."""
-
-    from_ms: int
-    values: dict[str, list[int | None]]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Something that happened at a moment, or lasted until `to_ms`: `coupon`, `campaign` or `alarm`."""
-
-    kind: str
-    id: str
-    at_ms: int
-    to_ms: int | None = None
-
-
-@dataclass(frozen=True)
-class RoomView:
-    """What the room view draws; money in minor units, moments in UTC milliseconds.
-
-    `total` are the published figures of the broadcast; before the end of a past show, the sums of its minutes.
-    `trend` and `funnel` are None where nobody was seen in the room.
-    """
-
-    moment: Moment
-    room_id: str
-    session_id: str | None
-    creator_id: str | None
-    campaign_id: str | None
-    on_air: bool
-    from_ms: int | None
-    to_ms: int | None
-    shown_to_ms: int | None
-    is_part: bool
-    is_final: bool
-    total: dict[str, int | float | None]
-    tiles: list[Tile]
-    ratios: dict[str, float | None]
-    benchmark: dict[str, float | None]
-    trend: Trend | None
-    marks: list[Mark]
-    products: list[Product]
-    sources: list[Source]
-    coupons: list[CouponLine]
-    suggestions: Suggestions
-    alarms: list[Alarm]
 
 
 def read_room(

@@ -6,7 +6,7 @@ from schemas.metrics import DEFINITIONS
 from serving.wall.coupon_board import CouponLine
 from serving.wall.report.drawings import Tell, roi_drawing
 from serving.wall.report.markup import Markup, tag
-from serving.wall.room import RoomView
+from serving.wall.room_view import RoomView
 
 LABELS: Final = {
     "gmv_paid_minor": "GMV paid", "net_gmv_minor": "net GMV", "orders_paid": "orders", "buyers": "buyers",

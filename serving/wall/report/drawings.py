@@ -6,7 +6,7 @@ from typing import Final
 
 from serving.wall.coupon_board import CouponLine
 from serving.wall.report.markup import Markup, joined, tag
-from serving.wall.room import Mark, Trend
+from serving.wall.room_view import Mark, Trend
 
 WIDTH: Final = 1000
 HEIGHT: Final = 240

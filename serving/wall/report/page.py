@@ -17,7 +17,7 @@ from serving.wall.report.boards import (
 )
 from serving.wall.report.drawings import Clock, Tell, trend_drawing
 from serving.wall.report.markup import Markup, joined, tag
-from serving.wall.room import RoomView
+from serving.wall.room_view import RoomView
 
 STYLE: Final = Path(__file__).with_name("report.css")
 COUPONS: Final = (

@@ -7,6 +7,7 @@ export type Link = "connecting" | "live" | "lost" | "paused";
 
 const LEAST_MS = 250;
 const POLL_MS = 2000;
+const QUIET_MS = 5000;
 const RETRY_MS = 500;
 const RETRY_MOST_MS = 8000;
 
@@ -22,6 +23,8 @@ export class Live {
   constructor(private readonly ask: () => void, private readonly told: (link: Link) => void) {
     void this.follow();
     window.setInterval(() => this.link !== "live" && this.wake(), POLL_MS);
+    // Nothing new is not the same as nothing heard: a quiet stream is asked, too, so that figures have a known age.
+    window.setInterval(() => this.wake(), QUIET_MS);
     document.addEventListener("visibilitychange", () => document.hidden || this.wake());
   }
 
