@@ -31,7 +31,7 @@ test: $(READY) ## run all tests, two at a time
 
 e2e: $(READY) ## drive the live wall in a real browser (Chromium); with npm, also check the page's types, build and accessibility
 	if command -v npm >/dev/null; then cd serving/wall/web && npm ci --no-audit --no-fund && npm run build; fi
-	$(BIN)/python -m pytest tests/browser tests/serving/test_wall_built.py $(ARGS)
+	$(BIN)/python -m pytest -m "e2e or not e2e" tests/browser $(ARGS)
 
 chaos: $(READY) ## kill, freeze and cut off a real Flink, Kafka and Redis under a live job; about an hour
 	$(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)

@@ -43,7 +43,7 @@ def read_health(store: Store) -> HealthView:
         moment,
         {
             name: job.description[name]
-            for name in ("job_id", "status", "sources", "epoch")
+            for name in ("job_id", "status", "epoch")
             if name in job.description
         },
         {name: int(value) for name, value in job.progress.items() if value.lstrip("-").isdigit()},

@@ -8,6 +8,18 @@ import pytest
 from wall_browser import CHROMIUM, EVENTS, FLAGS, Evening, Server, Tab, interestream, opened
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "e2e: takes long in a browser; run by make e2e")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "e2e" in (config.option.markexpr or ""):
+        return
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.skip(reason="takes long; make e2e runs it"))
+
+
 @pytest.fixture(scope="session")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
     folder = tmp_path_factory.mktemp("evening")

@@ -81,7 +81,7 @@ def test_updates_can_be_paused(tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.e2e)])
 def test_anybody_can_use_it(tab: Tab, view: str, theme: str) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed: npm ci in serving/wall/web")
@@ -95,7 +95,7 @@ def test_anybody_can_use_it(tab: Tab, view: str, theme: str) -> None:
     assert told == []
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", ["room", *(pytest.param(view, marks=pytest.mark.e2e) for view in VIEWS[1:])])
 def test_it_fits_a_phone(browser: Any, server: Server, view: str) -> None:
     for tab in opened(browser, server.url, viewport={"width": 390, "height": 844}, has_touch=True):
         tab.open(f"#{view}")
@@ -137,6 +137,7 @@ def test_nothing_published_is_told_as_that(browser: Any, tmp_path: Path) -> None
         empty.stop()
 
 
+@pytest.mark.e2e
 def test_two_hours_leave_memory_and_document_as_they_were(tab: Tab) -> None:
     """Each minute of a show is drawn once to warm up and once to measure."""
     tab.open()
