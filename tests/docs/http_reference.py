@@ -49,9 +49,10 @@ that reconnects with `Last-Event-ID` is told at once what changed since.
 
 | event | means |
 |---|---|
-| `update` | `changed` names what did since the event before: a kind (a scope, `attribution`, `funnel`), a window, and the first and the last start of those that changed; null in the first event: everything |
+| `update` | `changed` names what did since the event before, null in the first one: everything |
 | `resync` | something was missed: the client was slow, or its last id is too old. Look at everything again |
 
+What changed is a kind (a scope, `attribution`, `funnel`), a window, and the first and the last start of those that did.
 Where `scope` and `id` are given, `figures` are that id's in total. A comment line comes every 15 seconds where nothing else
 does. There are at most four events a second; changes that come closer together are told as one.
 """

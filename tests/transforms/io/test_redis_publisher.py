@@ -19,12 +19,14 @@ from hypothesis import strategies as st
 from runners.embedded_redis import OpenRedis, open_redis
 from runners.job_store import JobStore
 from runners.redis_server import find_server
+from schemas.changes import FIELD, KEPT
 from schemas.errors import StoreError
 from schemas.keys import (
     BOARDS,
     SET_NEWER,
     Version,
     board_key,
+    changes_key,
     mark_key,
     pack,
     pack_version,
@@ -360,3 +362,15 @@ def test_a_server_killed_again_and_again_loses_nothing(
     for key in range(20):
         held = {unpack(value)[1][0] for value in store.client.hvals(f"key{key}")}
         assert (held, store.client.hlen(f"key{key}")) == ({rounds}, 200)
+
+
+def test_news_comes_behind_the_figures_it_tells_of_and_few_entries_stay(tmp_path: Path) -> None:
+    with open_redis(None, tmp_path) as store:
+        publisher = RedisPublishers(store.url, "is")()
+        for number in range(3 * KEPT):
+            publisher.announce(changes_key("is"), b"%d" % number)
+        publisher.flush()
+        length = store.client.xlen(changes_key("is"))
+        assert KEPT <= length < 1.1 * KEPT
+        [(_, fields)] = store.client.xrevrange(changes_key("is"), count=1)
+        assert fields == {FIELD.encode(): b"%d" % (3 * KEPT - 1)}
