@@ -41,11 +41,7 @@ def read_health(store: Store) -> HealthView:
     (writers,) = read_each(store, [("HGETALL", writers_key(store.namespace))])
     return HealthView(
         moment,
-        {
-            name: job.description[name]
-            for name in ("job_id", "status", "epoch")
-            if name in job.description
-        },
+        {name: job.description[name] for name in ("job_id", "status", "epoch") if name in job.description},
         {name: int(value) for name, value in job.progress.items() if value.lstrip("-").isdigit()},
         events,
         begin,
