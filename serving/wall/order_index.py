@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.keys import VERSION_BYTES, order_log_key
+from schemas.keys import VERSION_BYTES, job_key, order_log_key
 from schemas.metrics import NO_ID
 from serving.access import Store, read_each
 from serving.cells import damage
@@ -47,6 +47,7 @@ class OrderIndex:
     _seen: set[str] = field(default_factory=set)
     _read: dict[str, int] = field(default_factory=dict)
     _fields: dict[str, set[bytes]] = field(default_factory=dict)
+    _job: bytes | None = None
     _table: pa.Table | None = None
     _lock: Lock = field(default_factory=Lock)
 
@@ -54,12 +55,16 @@ class OrderIndex:
         """Return all order events known by now; costs one small read a shard where nothing is new."""
         with self._lock:
             keys = [order_log_key(self.store.namespace, shard) for shard in range(SHARDS)]
-            sizes = read_each(self.store, [("HLEN", key) for key in keys])
+            job, *sizes = read_each(
+                self.store,
+                [("HGET", job_key(self.store.namespace), "job_id"), *(("HLEN", key) for key in keys)],
+            )
             changed = {
                 key: size for key, size in zip(keys, sizes, strict=True) if size != self._read.get(key, 0)
             }
-            if any(size < self._read.get(key, 0) for key, size in changed.items()):
+            if job != self._job or any(size < self._read.get(key, 0) for key, size in changed.items()):
                 self._forget()
+                self._job = job
                 changed = {key: size for key, size in zip(keys, sizes, strict=True) if size}
             for key, size in changed.items():
                 self._take(key)

@@ -21,7 +21,7 @@ PLACED, PAID = 0, 1
 
 
 @pytest.fixture
-def store(client: redis.Redis) -> Store:
+def results(client: redis.Redis) -> Store:
     return Store(client, "is")
 
 
@@ -41,21 +41,21 @@ def log(client: redis.Redis, shard: int, name: str, events: list[dict[str, objec
     client.hset(order_log_key("is", shard), name, pack_version(VERSION) + sink.getvalue().to_pybytes())
 
 
-def test_an_empty_store_has_empty_views(store: Store) -> None:
-    index = OrderIndex(store)
-    assert read_platform(store, index).trend is None
-    assert read_quality(store).refused == 0
-    assert read_model(store).quality is None
-    assert read_health(store).events == []
+def test_an_empty_store_has_empty_views(results: Store) -> None:
+    index = OrderIndex(results)
+    assert read_platform(results, index).trend is None
+    assert read_quality(results).refused == 0
+    assert read_model(results).quality is None
+    assert read_health(results).events == []
     with pytest.raises(UsageError, match="Nothing is published of room 'r'"):
-        read_room(store, index, "r")
+        read_room(results, index, "r")
     with pytest.raises(UsageError, match="No broadcast 's'"):
-        read_broadcast(store, index, "s")
+        read_broadcast(results, index, "s")
 
 
-def test_orders_are_indexed_once_however_they_are_written(client: redis.Redis, store: Store) -> None:
+def test_orders_are_indexed_once_however_they_are_written(client: redis.Redis, results: Store) -> None:
     here = {"session": "s", "room": "r", "creator": "c", "item": "i", "traffic_source": "follow"}
-    index = OrderIndex(store)
+    index = OrderIndex(results)
     assert index.refresh() is None
     log(client, 0, "1", [order("a", PAID, 5, **here), order("b", PLACED, 7, **here)])
     log(client, 3, "1", [order("b", PLACED, 7, **here), order("c", PAID, 11, **here | {"session": "t"})])
@@ -72,8 +72,8 @@ def test_orders_are_indexed_once_however_they_are_written(client: redis.Redis, s
     ]
 
 
-def test_an_emptied_log_is_begun_again(client: redis.Redis, store: Store) -> None:
-    index = OrderIndex(store)
+def test_an_emptied_log_is_begun_again(client: redis.Redis, results: Store) -> None:
+    index = OrderIndex(results)
     log(client, 0, "1", [order("a", PAID, 5, session="s")])
     log(client, 0, "2", [order("b", PAID, 5, session="s")])
     assert index.refresh().num_rows == 2
@@ -82,20 +82,34 @@ def test_an_emptied_log_is_begun_again(client: redis.Redis, store: Store) -> Non
     assert index.refresh()["event_id"].to_pylist() == ["x"]
 
 
-def test_a_show_is_from_its_first_to_its_last_viewed_minute(writer: Writer, store: Store) -> None:
+def test_another_jobs_log_is_begun_again_though_it_is_longer(
+    client: redis.Redis, writer: Writer, results: Store
+) -> None:
+    index = OrderIndex(results)
+    writer.job(job_id="one")
+    log(client, 0, "1", [order("a", PAID, 5, session="s")])
+    assert index.refresh().num_rows == 1
+    client.flushdb()
+    writer.job(job_id="two")
+    log(client, 0, "1", [order("x", PAID, 9, session="u")])
+    log(client, 0, "2", [order("y", PAID, 9, session="u")])
+    assert index.refresh()["event_id"].to_pylist() == ["x", "y"]
+
+
+def test_a_show_is_from_its_first_to_its_last_viewed_minute(writer: Writer, results: Store) -> None:
     refund_only = [0] * 12 + [50]
     for window, start, counts in [
         ("day", 0, [3]), ("hour", 0, [3]), ("minute", 2 * MINUTE, [1]), ("minute", 7 * MINUTE, [2]),
         ("day", 86_400_000, refund_only), ("hour", 86_400_000, refund_only), ("minute", 86_400_000, refund_only),
     ]:  # fmt: skip
         writer.cell("e", "session", (window, start), "s", counts)
-    span = read_span(store, "session", "s")
+    span = read_span(results, "session", "s")
     assert span is not None
     assert (span.from_ms, span.to_ms) == (2 * MINUTE, 8 * MINUTE)
 
 
-def test_a_room_without_orders_is_shown_by_its_own_figures(writer: Writer, store: Store) -> None:
+def test_a_room_without_orders_is_shown_by_its_own_figures(writer: Writer, results: Store) -> None:
     for window, start in [("day", 0), ("hour", 0), ("minute", 2 * MINUTE), ("total", -1)]:
         writer.cell("e", "room", (window, start), "r", [4])
-    view = read_room(store, OrderIndex(store), "r")
+    view = read_room(results, OrderIndex(results), "r")
     assert (view.session_id, view.total["views"], view.products) == (None, 4, [])
