@@ -76,12 +76,14 @@ def recommend(
     now_ms: int,
     *,
     max_age_ms: int | None = MAX_AGE_MS,
+    at_once: int = 10,
 ) -> Answer:
     """The best `k` items for a user at `now_ms`.
 
     Costs two rounds of `fetch_items` (ids to published values; unknown ids left out): the user's last
     items, then the best candidates. A model older than `max_age_ms` is not trusted beyond its popularity
-    list; None trusts any age, which is what replayed events need.
+    list; None trusts any age, which is what replayed events need. Candidates are fetched `at_once` together, at least:
+    more is fewer rounds where many are not available any more, and changes no answer.
 
     >>> recommend(None, None, lambda ids: {}, k=3, now_ms=0)
     Answer(items=[], fallback=True, model_version=0, as_of_ms=0)
@@ -97,7 +99,7 @@ def recommend(
     scored = sorted(((_dot(weights, x), item) for item, x in features.items()), key=lambda pair: -pair[0])
     # A stale model's clock is the last thing it knows, else nothing of it would still be available.
     clock_ms = known.as_of_ms if stale else now_ms
-    available = _available((item for _, item in scored), known, fetch_items, clock_ms, max(k, 10))
+    available = _available((item for _, item in scored), known, fetch_items, clock_ms, max(k, at_once))
     score_of = {item: score for score, item in scored}
     best = [
         Recommendation(item, score_of[item], _part(weights, features[item])) for item in islice(available, k)

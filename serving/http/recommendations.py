@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from serving.http.store import AsyncStore
 
 
+_AT_ONCE: Final = 500
+"""Items a round trip: all candidates of a user, as a rule."""
+
+
 class UserPath(msgspec.Struct):
     """For whom."""
 
@@ -107,7 +111,7 @@ async def recommendations(
     rows, now_ms = _Rows(), seen.job.as_of_ms or 0
     while True:
         try:
-            answer = recommend(model, user, rows.fetch, query.k, now_ms, max_age_ms=None)
+            answer = recommend(model, user, rows.fetch, query.k, now_ms, max_age_ms=None, at_once=_AT_ONCE)
             break
         except _MissingError as missing:
             await rows.read(store, missing.item_ids)
