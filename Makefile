@@ -9,10 +9,10 @@ EVENTS ?= 1000000
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos lint format bench lock clean
+.PHONY: help setup demo test e2e chaos lint format bench lock clean
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 setup: $(READY) ## put everything into .venv; leaves the command at .venv/bin/interestream
 
@@ -31,6 +31,10 @@ demo: $(READY) ## replay a simulated evening into an embedded Redis and show the
 
 test: $(READY) ## run all tests, two at a time
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+e2e: $(READY) ## drive the live wall in a real browser (Chromium); with npm, also check the page's types, build and accessibility
+	if command -v npm >/dev/null; then cd serving/wall/web && npm ci --no-audit --no-fund && npm run build; fi
+	$(BIN)/python -m pytest -m "e2e or not e2e" tests/browser $(ARGS)
 
 chaos: $(READY) ## kill, freeze and cut off a real Flink, Kafka and Redis under a live job; about an hour
 	$(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)

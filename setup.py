@@ -19,6 +19,7 @@ setup(
     package_data={
         "schemas": ["suites/*.json", "py.typed"],
         "runners": ["demo_data/*", "demo_data/dims/*"],
+        "serving": ["wall/static/*", "wall/report/*.css"],
     },
     install_requires=[
         "apache-beam==2.77.0",
@@ -59,6 +60,7 @@ setup(
             "mypy",
             "obp",
             "orjson",
+            "playwright>=1.50,<2",
             "psutil",
             "pytest",
             "pytest-xdist",

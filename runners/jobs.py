@@ -283,6 +283,7 @@ def _description(job: _Job) -> dict[str, str]:
         "scopes": " ".join(job_dimensions(job.request).scopes),
         "synthetic": str(int(is_synthetic(job.request.sources))),
         "attribution_windows": " ".join(attribution_windows(job.request, settings)),
+        "allowed_lateness_ms": str(settings.allowed_lateness_ms),
     }  # fmt: skip
 
 

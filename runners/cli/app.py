@@ -30,6 +30,7 @@ from runners.cli import (
     publish,
     recommend,
     replay,
+    report,
     run,
     serve,
     simulate,
@@ -62,6 +63,7 @@ app.command("leaderboard", epilog=f"Example: {leaderboard.EXAMPLE}")(leaderboard
 app.command("recommend", epilog=f"Example: {recommend.EXAMPLE}")(recommend.recommend)
 app.command("serve", epilog=f"Example: {serve.EXAMPLE}")(serve.serve)
 app.command("explain", epilog=f"Example: {explain.EXAMPLE}")(explain.explain)
+app.command("report", epilog=f"Example: {report.EXAMPLE}")(report.report)
 app.command("export", epilog=f"Example: {export.EXAMPLE}")(export.export)
 app.command("certify", epilog=f"Example: {certify.EXAMPLE}")(certify.certify)
 app.add_typer(deadletters.deadletters, name="deadletters", epilog=f"Example: {deadletters.LIST_EXAMPLE}")

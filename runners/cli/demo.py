@@ -119,7 +119,7 @@ def _stay_up(url: str) -> None:
         number: signal.signal(number, lambda _number, _frame: ended.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    note(f"Serving at {url} until Ctrl-C; what it can be asked: {url}/openapi.json")
+    note(f"The live wall is at {url} until Ctrl-C; what the API can be asked: {url}/openapi.json")
     ended.wait()
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 
 from schemas.errors import StoreError, UsageError
 from serving.http.answers import JSON
@@ -20,10 +20,10 @@ from serving.http.guard import Guard
 from serving.http.health import health_routes
 from serving.http.meters import meters_route
 from serving.http.openapi import openapi
-from serving.http.page import page_app
 from serving.http.problems import RequestError, problem_response
 from serving.http.service import Service
 from serving.http.stream import stream_route
+from serving.wall.routes import wall_routes
 
 
 def create_app(service: Service) -> Starlette:
@@ -65,8 +65,7 @@ def _routes(service: Service) -> list[BaseRoute]:
     routes: list[BaseRoute] = [*health_routes(service), meters_route(service), stream_route(service)]
     routes.append(Route("/openapi.json", described))
     routes += [route_of(endpoint, service) for endpoint in ENDPOINTS]
-    page = page_app()
-    return [*routes, Mount("/", page)] if page else routes
+    return [*routes, *wall_routes(service)]
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -73,5 +73,5 @@ def test_the_readme_lists_every_verb_of_the_makefile_and_no_other() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_makes_that_are_shown_have_their_verb(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    verbs = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z]+)", page.read_text(encoding="utf-8"))) <= verbs
+    verbs = set(re.findall(r"^([a-z0-9]+):", makefile, re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z0-9]+)", page.read_text(encoding="utf-8"))) <= verbs

@@ -1,0 +1,1 @@
+"""A broadcast's report: one HTML file with everything in it, for after the show."""

@@ -1,0 +1,39 @@
+// How many went on: viewed, clicked, paid, bought again.
+
+import { h } from "./dom";
+import { fig } from "./figures";
+import { term } from "./info";
+import { count, exactCount, share, UNKNOWN } from "./numbers";
+import { panel } from "./panel";
+import { say } from "./text";
+import type { Figures } from "./types";
+
+const STEPS = ["viewers", "clickers", "buyers", "repurchase_orders"] as const;
+
+export class FunnelPanel {
+  readonly root: HTMLElement;
+  private readonly list = h("ol", { class: "funnel" });
+
+  constructor() {
+    this.root = panel("funnel-panel", say("funnel"), say("funnelNote"), this.list).root;
+  }
+
+  set(total: Figures): void {
+    const values = STEPS.map((step) => total[step] ?? null);
+    this.list.replaceChildren(...STEPS.map((step, n) => line(step, values[n] ?? null, values[0] ?? null, n ? (values[n - 1] ?? null) : null)));
+  }
+}
+
+function line(step: string, value: number | null, all: number | null, before: number | null): HTMLElement {
+  const bar = h("span", { class: "bar" });
+  bar.style.width = `${value !== null && all ? Math.max((value / all) * 100, 0.5) : 0}%`;
+  const rate = value !== null && before ? share(value / before) : before === null && value !== null ? "" : UNKNOWN;
+  return h(
+    "li",
+    {},
+    h("span", { class: "name" }, step === "repurchase_orders" ? term(step, say("again")) : term(step)),
+    value === null ? h("span", { class: "muted", title: say("ofPart") }, UNKNOWN) : fig(count(value), exactCount(value)),
+    h("span", { class: "rate" }, rate),
+    h("span", { class: "track" }, bar),
+  );
+}
