@@ -124,7 +124,7 @@ def default_models() -> dict[str, Model]:
 
 def blend(events: Events, items: int, users: int) -> Ranks:
     """The blend's ranks, with no item ever unavailable, as the protocol wants it."""
-    mix = Mix(availability_ms=None)
+    mix = Mix(availability_ms=None, rank_all=True)
     mix.make_room(users, items)
     return mix.learn_ranked(events)
 
