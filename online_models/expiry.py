@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from online_models.decay import growth
+from online_models.factors import FACTOR
 from online_models.history import HISTORY, forget_history_items
 from online_models.mix import Mix
-from online_models.factors import FACTOR
 from online_models.mix_state import EVER, HOUR_MS
 from online_models.neighbours import SEEN, VISIT, forget_session_items
 from online_models.popularity import forget_items as forget_popularity

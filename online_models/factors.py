@@ -54,9 +54,7 @@ def _scatter(n: int) -> float:
 
 
 @compiled
-def add_products(
-    state: FactorState, scratch: Scratch, history: HistoryState, user: int, lasts: int
-) -> None:
+def add_products(state: FactorState, scratch: Scratch, history: HistoryState, user: int, lasts: int) -> None:
     """Adds to each candidate's score the product of its vector and the user's."""
     mean, product = scratch.mean, scratch.product
     mean[:] = 0.0

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from online_models.events import Events
-from online_models.mix_kernel import learn_events, score_candidates
+from online_models.mix_kernel import Told, learn_events, new_told, score_candidates
 from online_models.mix_state import HOUR_MS, MixSettings, MixState, mix_layouts, new_mix_state
 from online_models.payload import PARTS
 from online_models.popularity import HALF_LIVES_MS as POPULARITY_HALF_LIVES_MS
@@ -122,14 +122,14 @@ class Mix(StreamRanker):
     def _learn(self, events: Events) -> None:
         self.learn_ranked(events)
 
-    def learn_ranked(self, events: Events) -> np.ndarray:
-        """Learns, and says each click's rank from 1: 0 where it was no candidate, -1 for other events."""
+    def learn_ranked(self, events: Events, most: int = 0) -> Told:
+        """Learns, and tells each click's rank and, where asked for, the best `most` items before it."""
         self.make_room(len(self._users), len(self._items), len(events.item))
-        ranks = np.empty(len(events.item), np.int32)
-        learn_events(self._state, self._scratch, self.settings(), events, ranks)
-        if len(ranks):
+        told = new_told(len(events.item), most)
+        learn_events(self._state, self._scratch, self.settings(), events, told)
+        if len(events.item):
             self.now_ms = max(self.now_ms, int(events.time_ms.max()))
-        return ranks
+        return told
 
     def make_room(self, users: int, items: int, events: int = 0) -> None:
         """Makes sure that the state can hold so many users and items, and what so many events begin."""

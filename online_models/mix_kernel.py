@@ -1,5 +1,7 @@
 """Test, then train: what the blend does with each event, in one pass of machine code."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from online_models.blend import context_of, learn_choice, rank_among, score_all, tally, to_chances
@@ -12,19 +14,39 @@ from online_models.mix_state import EVER, HOUR_MS, MixSettings, MixState
 from online_models.neighbours import join_session
 from online_models.payload import VECTORS
 from online_models.popularity import count_item
-from online_models.scratch import Scratch, release
+from online_models.scratch import Scratch, release, take_best
 from online_models.transitions import learn_step
 
 UNRANKED = -1
+
+
+class Told(NamedTuple):
+    """Each click's rank, 0 where it was no candidate, and the items ranked best before it.
+
+    `rank` is -1 for other events; `best` has no rows where nobody asks for it, `score` is room for one row.
+    """
+
+    rank: np.ndarray
+    best: np.ndarray
+    score: np.ndarray
+
+
+def new_told(events: int, most: int = 0) -> Told:
+    """Room for what is told of so many events, with the best `most` items of each."""
+    best = np.full((events if most else 0, most), -1, np.int32)
+    return Told(np.full(events, UNRANKED, np.int32), best, np.zeros(most))
+
+
 WARM = 10_000
 """Clicks from each of which the gate learns at first, whatever `learn_every` says."""
 
 
 @compiled
 def learn_events(
-    state: MixState, scratch: Scratch, settings: MixSettings, events: Events, ranks: np.ndarray
+    state: MixState, scratch: Scratch, settings: MixSettings, events: Events, told: Told
 ) -> None:
-    """Learns the events; `ranks` gets each click's rank, 0 where it was no candidate; -1 for other events."""
+    """Learns the events, and tells what was predicted of each."""
+    ranks = told.rank
     for e in range(len(events.item)):
         user, item, now_ms, kind = events.user[e], events.item[e], events.time_ms[e], events.kind[e]
         ranks[e] = UNRANKED
@@ -34,7 +56,7 @@ def learn_events(
         if kind == CLICK and user >= 0:
             state.blend.asked[0] += 1
             if settings.rank_all or _learns(state, settings):
-                ranks[e] = _test(state, scratch, settings, (user, item, now_ms))
+                ranks[e] = _test(state, scratch, settings, (user, item, now_ms), (told, e))
             if ranks[e] != UNRANKED and clicked_before(state.history, user, key):
                 _tally_all(state, item, ranks[e])
             note_click(state.history, user, key)
@@ -68,11 +90,21 @@ def score_candidates(
 
 
 @compiled
-def _test(state: MixState, scratch: Scratch, settings: MixSettings, event: tuple[int, int, int]) -> int:
+def _test(
+    state: MixState,
+    scratch: Scratch,
+    settings: MixSettings,
+    event: tuple[int, int, int],
+    telling: tuple[Told, int],
+) -> int:
     user, item, now_ms = event
     context, support, near = score_candidates(state, scratch, settings, user, now_ms)
     place = scratch.place[item]
     rank = rank_among(scratch, place) if place >= 0 else 0
+    told, row = telling
+    if len(told.best) > 0:
+        for p in range(take_best(scratch, told.best[row], told.score)):
+            told.best[row, p] = scratch.item[told.best[row, p]]
     if place >= 0 and _learns(state, settings):
         to_chances(scratch, place)
         if settings.gate:

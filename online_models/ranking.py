@@ -22,7 +22,7 @@ from online_models.payload import (
     TRANSITIONS,
     VECTORS,
 )
-from online_models.scratch import Scratch, release
+from online_models.scratch import Scratch, release, take_best
 
 SERVED = 60
 """Items published a user."""
@@ -39,7 +39,12 @@ class Best(NamedTuple):
 
 
 def rank_users(
-    state: MixState, scratch: Scratch, settings: MixSettings, users: np.ndarray, now_ms: int, most: int = SERVED
+    state: MixState,
+    scratch: Scratch,
+    settings: MixSettings,
+    users: np.ndarray,
+    now_ms: int,
+    most: int = SERVED,
 ) -> Best:
     """The best `most` items of each user (by row; -1: of whom nothing is known), as of `now_ms`."""
     shape = len(users), most
@@ -63,28 +68,7 @@ def _rank_each(
 
 
 @compiled
-def take_best(scratch: Scratch, place: np.ndarray, score: np.ndarray) -> int:
-    """Lists the places of the best candidates, of equal ones the earlier first; says how many there are."""
-    listed = 0
-    for c in range(scratch.size[0]):
-        mine = scratch.score[c]
-        if listed == len(place):
-            if mine <= score[listed - 1]:
-                continue
-            listed -= 1
-        at = listed
-        while at > 0 and score[at - 1] < mine:
-            place[at], score[at] = place[at - 1], score[at - 1]
-            at -= 1
-        place[at], score[at] = c, mine
-        listed += 1
-    return listed
-
-
-@compiled
-def _part(
-    state: MixState, scratch: Scratch, where: tuple[int, int], place: int, vectors: bool
-) -> int:
+def _part(state: MixState, scratch: Scratch, where: tuple[int, int], place: int, vectors: bool) -> int:
     """The part that adds most to a candidate's score."""
     loudest, most = POPULARITY, -np.inf
     spans = (
@@ -100,4 +84,5 @@ def _part(
             any_said |= scratch.x[f, place] != 0.0
         if any_said and said > most:
             loudest, most = part, said
-    return VECTORS if vectors and scratch.product[place] > most else loudest
+    product = scratch.product[place] if vectors else 0.0
+    return VECTORS if product != 0.0 and product > most else loudest

@@ -58,7 +58,7 @@ class Recommender:
         self.model_version += batch.num_rows
 
     def rank(self, user_id: str, k: int, now_ms: int) -> list[tuple[str, float, str]]:
-        """The best `k` items for a user, ranked as of the last event learned: id, score, and the part that spoke for it most."""
+        """The best `k` items for a user as of the last event: id, score, and the part that spoke for it most."""
         row = self.mix._users.row(user_id)
         user = dict(user_payloads(self.mix, np.array([row]))).get(user_id) if row >= 0 else None
         model = model_payload(self.mix, self.model_version, {})

@@ -99,3 +99,22 @@ def release(scratch: Scratch) -> None:
         scratch.place[scratch.item[c]] = -1
     scratch.x[:, :size] = 0.0
     scratch.size[0] = 0
+
+
+@compiled
+def take_best(scratch: Scratch, place: np.ndarray, score: np.ndarray) -> int:
+    """Lists the places of the best candidates, of equal ones the earlier first; says how many there are."""
+    listed = 0
+    for c in range(scratch.size[0]):
+        mine = scratch.score[c]
+        if listed == len(place):
+            if mine <= score[listed - 1]:
+                continue
+            listed -= 1
+        at = listed
+        while at > 0 and score[at - 1] < mine:
+            place[at], score[at] = place[at - 1], score[at - 1]
+            at -= 1
+        place[at], score[at] = c, mine
+        listed += 1
+    return listed
