@@ -85,7 +85,7 @@ class Recommender:
     def take_updates(self, most: int | None = 20_000) -> Updates:
         """What changed since the last call, for at most so many items and as many users (None: all).
 
-        Costs about 1 µs an item and 50 µs a user, for whom is ranked anew.
+        Costs one prediction a user, for whom is ranked anew; an item is only a number.
         """
         mix, state = self.mix, self.mix._state
         items = dict.fromkeys(self._gone_items, GONE)
