@@ -40,7 +40,7 @@ def yoochoose() -> pa.Table:
     return sessions_as_users(table["SessionId"].cast(pa.string()), table["ItemId"].cast(pa.string()), time_ms)
 
 
-def globo(rows: int = 300_000) -> pa.Table:
+def globo(rows: int = 437_746) -> pa.Table:
     """The first rows of a news site's clicks (Globo.com)."""
     table = csv.read_csv(DATA / "globo" / "clicks_hours_000-095.csv.gz").slice(0, rows)
     session, item = (table[name].cast(pa.string()) for name in ("session_id", "click_article_id"))
@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--half", choices=("all", "last"), default="all", help="which predictions count")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
-    parser.add_argument("--globo-rows", type=int, default=300_000, help="rows of the news log to read")
+    parser.add_argument("--globo-rows", type=int, default=437_746, help="rows of the news log to read")
     options = parser.parse_args()
     results = {}
     for name, log in (("yoochoose", yoochoose()), ("globo", globo(options.globo_rows))):

@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from online_models.decay import growth
+from online_models.factors import FACTOR
 from online_models.history import HISTORY, forget_history_items
 from online_models.mix import Mix
 from online_models.mix_state import EVER, HOUR_MS
+from online_models.neighbours import SEEN, VISIT, forget_session_items
 from online_models.popularity import forget_items as forget_popularity
 from online_models.state import clear
 from online_models.transitions import forget_items as forget_transitions
@@ -78,6 +80,7 @@ class Expiry:
         rows = np.flatnonzero((last != EVER) & (last < hour * HOUR_MS - self.user_silence_ms))
         names = [str(mix._users.names[row]) for row in rows.tolist()]
         clear(state, HISTORY, rows)
+        clear(mix._state.visits, VISIT, rows)
         mix._state.audience.changed[rows] = False
         mix._users.expire(rows.tolist())
         return names
@@ -90,8 +93,11 @@ class Expiry:
         names = [str(mix._items.names[row]) for row in rows.tolist()]
         state = mix._state
         forget_popularity(state.popularity, rows)
-        state.sight.changed[forget_transitions(state.transitions, gone)] = True
+        forget_transitions(state.transitions, gone)
         forget_history_items(state.history, gone)
+        forget_session_items(state.sessions, gone)
+        clear(state.seen, SEEN, rows)
+        clear(state.factors, FACTOR, rows)
         state.sight.hour[rows], state.sight.changed[rows] = EVER, False
         mix._items.expire(rows.tolist())
         return names

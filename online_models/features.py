@@ -1,18 +1,44 @@
 """Candidates and what each part says of them: the union the blend chooses from.
 
-Candidates are the successors and predecessors of the user's last items, those items themselves, and the
-top popularity lists; all bounded, so a prediction costs the same however many items there are.
+Candidates are the successors and predecessors of the user's last items and what is beside those, the items
+of sessions alike, the last items themselves, and the top popularity lists; all bounded, so a prediction
+costs the same however many items there are.
 """
 
 import numpy as np
 
+from online_models.blend import SUPPORTS
 from online_models.compiled import compiled
 from online_models.history import KEPT, HistoryState, back, in_session, kept
+from online_models.hops import add_hops
 from online_models.mix_state import EVER, HOUR_MS, MixSettings, MixState
-from online_models.payload import AGAIN, BACK, BLENDED, FLOOR, FRESH, LAST, NEXT, POPULAR, PREV, SHRINK
+from online_models.neighbours import add_neighbours
+from online_models.payload import (
+    AGAIN,
+    BACK,
+    FRESH,
+    LAST,
+    NEAR,
+    NEIGHBOURS,
+    NEXT,
+    POPULAR,
+    POPULARITY,
+    PREV,
+    REPEATS,
+    TRANSITIONS,
+)
 from online_models.popularity import TOP, PopularityState
 from online_models.scratch import Scratch, add_candidate
 from online_models.transitions import FAST, SLOTS, SLOW, TransitionState, weight_now
+
+SHRINK = 5.0
+"""Steps that every item is credited with beside those seen, so that rare items promise little."""
+
+FLOOR = 1e-3
+"""Shares below this are as good as none: a feature is the fourth root of (1 + share / floor), less 1."""
+
+BLENDED = 50
+"""Places of each popularity list that are candidates beside a user's own; all are where nothing is known."""
 
 
 @compiled
@@ -24,27 +50,52 @@ def since_hour_of(now_ms: int, availability_ms: int) -> int:
 @compiled
 def gather(scratch: Scratch, state: MixState, user: int, now_ms: int, settings: MixSettings) -> int:
     """Fills in the candidates for the user now; says how many last items it looked at, or could have."""
-    lasts = _lasts(state.history, user)
-    since = since_hour_of(now_ms, settings.availability_ms)
-    hour = state.sight.hour
-    slow = SHRINK * weight_now(state.transitions, SLOW, now_ms)
-    fast = SHRINK * weight_now(state.transitions, FAST, now_ms)
-    for steps in range(min(lasts, settings.reach)):
-        before = back(state.history, user, steps)
-        if before >= 0:
-            near = settings.fall**steps
-            shares = _shares(state.transitions, before, near, steps == 0, (slow, fast))
-            _add_next(scratch, state.transitions, before, shares, (hour, since))
-            _add_prev(scratch, state.transitions, before, shares[3], (hour, since))
-    if user >= 0:
-        _add_history(scratch, state.history, user, (hour, since))
-    _add_popularity(scratch, state.popularity, BLENDED if lasts > 0 else TOP, (hour, since))
+    lasts, use = lasts_of(state.history, user), settings.use
+    sight = (state.sight.hour, since_hour_of(now_ms, settings.availability_ms))
+    near = min(lasts, settings.reach)
+    if use[TRANSITIONS]:
+        _add_transitions(scratch, state, (user, near, now_ms), settings.fall, sight)
+    if use[REPEATS] and user >= 0:
+        _add_history(scratch, state.history, user, sight)
+    if use[NEIGHBOURS] and near > 0:
+        own = state.visits.number[user] if in_session(state.history, user) > 0 else -1
+        states = (state.history, state.seen, state.sessions)
+        add_neighbours(scratch, states, (user, own, near, now_ms), sight, NEAR)
+    if use[POPULARITY]:
+        _add_popularity(scratch, state.popularity, BLENDED if lasts > 0 else TOP, sight)
     _to_roots(scratch)
     return lasts
 
 
 @compiled
-def _lasts(history: HistoryState, user: int) -> int:
+def _add_transitions(
+    scratch: Scratch, state: MixState, who: tuple[int, int, int], fall: float, sight: tuple[np.ndarray, int]
+) -> None:
+    user, lasts, now_ms = who
+    slow = SHRINK * weight_now(state.transitions, SLOW, now_ms)
+    fast = SHRINK * weight_now(state.transitions, FAST, now_ms)
+    for steps in range(lasts):
+        before = back(state.history, user, steps)
+        if before >= 0:
+            shares = _shares(state.transitions, before, fall**steps, steps == 0, (slow, fast))
+            _add_next(scratch, state.transitions, before, shares, sight)
+            _add_prev(scratch, state.transitions, before, shares[3], sight)
+    add_hops(scratch, state.transitions, state.history, (user, lasts, slow), sight)
+
+
+@compiled
+def support_of(state: MixState, user: int, lasts: int, now_ms: int) -> int:
+    """How many steps from the user's last item are known, by powers of two; 0 where there is none."""
+    last = back(state.history, user, 0) if lasts > 0 else -1
+    if last < 0:
+        return 0
+    steps = state.transitions.next_total[last, NEXT] / weight_now(state.transitions, SLOW, now_ms)
+    return min(SUPPORTS - 1, int(np.log2(1.0 + steps)))
+
+
+@compiled
+def lasts_of(history: HistoryState, user: int) -> int:
+    """How many last items count: those of this session, or else all that are kept."""
     if user < 0:
         return 0
     inside = in_session(history, user)
@@ -130,7 +181,10 @@ def _add_popularity(
             if item < 0:
                 break
             if hour[item] >= since:
-                x[POPULAR + h, add_candidate(places, found, size, item)] = value[item, h] / totals[h]
+                add_candidate(places, found, size, item)
+    for h in range(len(totals)):
+        for c in range(size[0] if totals[h] > 0.0 else 0):
+            x[POPULAR + h, c] = value[found[c], h] / totals[h]
 
 
 @compiled

@@ -4,19 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from online_models.blend import score_all
 from online_models.events import Events
-from online_models.features import gather
-from online_models.history import in_session
-from online_models.mix_kernel import context_of, learn_events
+from online_models.mix_kernel import Told, learn_events, new_told, score_candidates
 from online_models.mix_state import HOUR_MS, MixSettings, MixState, mix_layouts, new_mix_state
+from online_models.payload import PARTS
 from online_models.popularity import HALF_LIVES_MS as POPULARITY_HALF_LIVES_MS
 from online_models.popularity import KIND_WEIGHTS
-from online_models.scratch import new_scratch, release, with_room
+from online_models.scratch import SESSIONS, new_scratch, release, with_room
 from online_models.state import Layout, grow
 from online_models.stream_ranker import StreamRanker
 from online_models.transitions import FALL, REACH
 from online_models.transitions import HALF_LIVES_MS as TRANSITION_HALF_LIVES_MS
+from schemas.errors import UsageError
 
 DAY_MS = 24 * HOUR_MS
 
@@ -41,6 +40,14 @@ class Mix(StreamRanker):
         How much less each further step back counts, in (0, 1].
     rate
         The learning rate of the blend.
+    parts
+        Which parts are asked: of `popularity`, `repeats`, `transitions`, `neighbours`, `factors`.
+    gate
+        Whether the weights of the parts are learned; without, they stay what they begin as.
+    learn_every
+        The gate and the vectors learn from one in so many clicks (after the first 10,000: from each).
+    rank_all
+        Whether clicks between are ranked too, which only an evaluation needs.
     availability_ms
         Items not seen for so long are not ranked; None for all ever seen.
     seed
@@ -65,10 +72,17 @@ class Mix(StreamRanker):
         kind_weights: tuple[float, float, float] = KIND_WEIGHTS,
         reach: int = REACH,
         fall: float = FALL,
-        rate: float = 0.2,
+        rate: float = 0.05,
         availability_ms: int | None = DAY_MS,
+        parts: tuple[str, ...] = PARTS,
+        gate: bool = True,
+        learn_every: int = 1,
+        rank_all: bool = False,
         seed: int | None = None,
     ):
+        unknown = set(parts) - set(PARTS)
+        if unknown:
+            raise UsageError(f"Mix: no part {min(unknown)!r}; the parts are {', '.join(PARTS)}")
         super().__init__(seed)
         self.popularity_half_lives_ms = popularity_half_lives_ms
         self.transition_half_lives_ms = transition_half_lives_ms
@@ -77,6 +91,10 @@ class Mix(StreamRanker):
         self.fall = fall
         self.rate = rate
         self.availability_ms = availability_ms
+        self.parts = parts
+        self.gate = gate
+        self.learn_every = learn_every
+        self.rank_all = rank_all
         self._state = new_mix_state(popularity_half_lives_ms, transition_half_lives_ms)
         self._scratch = new_scratch(1, len(popularity_half_lives_ms), reach)
         self.now_ms = 0
@@ -84,7 +102,9 @@ class Mix(StreamRanker):
     def settings(self) -> MixSettings:
         """The kernel's numbers."""
         forever = -1 if self.availability_ms is None else self.availability_ms
-        return MixSettings(np.array(self.kind_weights), self.reach, self.fall, self.rate, forever)
+        use = np.array([part in self.parts for part in PARTS])
+        numbers = np.array(self.kind_weights), self.reach, self.fall, self.rate, forever
+        return MixSettings(*numbers, use, self.gate, self.learn_every, self.rank_all)
 
     def layouts(self) -> tuple[Layout, ...]:
         """The layout of each part of the state, in its order."""
@@ -92,23 +112,29 @@ class Mix(StreamRanker):
 
     def rows(self) -> tuple[int, ...]:
         """How many ids each part of the state has rows for."""
-        return _rows(len(self._users), len(self._items))
+        return _rows(len(self._users), len(self._items), self.sessions)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions are remembered now."""
+        return min(int(self._state.sessions.begun[0]), SESSIONS)
 
     def _learn(self, events: Events) -> None:
         self.learn_ranked(events)
 
-    def learn_ranked(self, events: Events) -> np.ndarray:
-        """Learns, and says each click's rank from 1: 0 where it was no candidate, -1 for other events."""
-        self.make_room(len(self._users), len(self._items))
-        ranks = np.empty(len(events.item), np.int32)
-        learn_events(self._state, self._scratch, self.settings(), events, ranks)
-        if len(ranks):
+    def learn_ranked(self, events: Events, most: int = 0) -> Told:
+        """Learns, and tells each click's rank and, where asked for, the best `most` items before it."""
+        self.make_room(len(self._users), len(self._items), len(events.item))
+        told = new_told(len(events.item), most)
+        learn_events(self._state, self._scratch, self.settings(), events, told)
+        if len(events.item):
             self.now_ms = max(self.now_ms, int(events.time_ms.max()))
-        return ranks
+        return told
 
-    def make_room(self, users: int, items: int) -> None:
-        """Makes sure that the state can hold so many users and items."""
-        parts = zip(self._state, self.layouts(), _rows(users, items), strict=True)
+    def make_room(self, users: int, items: int, events: int = 0) -> None:
+        """Makes sure that the state can hold so many users and items, and what so many events begin."""
+        sessions = min(self.sessions + events, SESSIONS)
+        parts = zip(self._state, self.layouts(), _rows(users, items, sessions), strict=True)
         grown: Any = [grow(state, layout, n) if n else state for state, layout, n in parts]
         self._state = MixState(*grown)
         self._scratch = with_room(self._scratch, items)
@@ -124,16 +150,14 @@ class Mix(StreamRanker):
 
     def scores(self, user: Any, now_ms: int) -> dict[str, float]:
         """The score of every candidate for the user now, in the order in which they were found."""
-        scratch, history, who = self._scratch, self._state.history, self._users.row(user)
-        lasts = gather(scratch, self._state, who, now_ms, self.settings())
-        inside = int(in_session(history, who)) if who >= 0 else 0
-        score_all(self._state.blend.weight[context_of(lasts, inside)], scratch)
+        scratch, who = self._scratch, self._users.row(user)
+        score_candidates(self._state, scratch, self.settings(), who, now_ms)
         found = scratch.item[: scratch.size[0]]
         scored = {str(self._items.names[row]): float(scratch.score[c]) for c, row in enumerate(found)}
         release(scratch)
         return scored
 
 
-def _rows(users: int, items: int) -> tuple[int, ...]:
-    users, items = max(1, users), max(1, items)
-    return users, items, items, items, users, 0
+def _rows(users: int, items: int, sessions: int) -> tuple[int, ...]:
+    users, items, sessions = max(1, users), max(1, items), max(1, sessions)
+    return users, items, items, items, users, 0, items, sessions, users, items

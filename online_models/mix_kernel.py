@@ -1,27 +1,52 @@
 """Test, then train: what the blend does with each event, in one pass of machine code."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from online_models.blend import learn_choice, rank_among, score_all, tally
+from online_models.blend import context_of, learn_choice, rank_among, score_all, tally, to_chances
 from online_models.compiled import compiled
 from online_models.events import CLICK, VIEW, Events
-from online_models.features import gather
+from online_models.factors import add_products, begin_item, learn_vectors
+from online_models.features import gather, support_of
 from online_models.history import back, clicked_before, enter, in_session, kept, note_click, push
-from online_models.mix_state import HOUR_MS, MixSettings, MixState, SightState
-from online_models.payload import context_of as _context_of
+from online_models.mix_state import EVER, HOUR_MS, MixSettings, MixState
+from online_models.neighbours import join_session
+from online_models.payload import VECTORS
 from online_models.popularity import count_item
-from online_models.scratch import Scratch, release
+from online_models.scratch import Scratch, release, take_best
 from online_models.transitions import learn_step
 
 UNRANKED = -1
-context_of = compiled(_context_of)
+
+
+class Told(NamedTuple):
+    """Each click's rank, 0 where it was no candidate, and the items ranked best before it.
+
+    `rank` is -1 for other events; `best` has no rows where nobody asks for it, `score` is room for one row.
+    """
+
+    rank: np.ndarray
+    best: np.ndarray
+    score: np.ndarray
+
+
+def new_told(events: int, most: int = 0) -> Told:
+    """Room for what is told of so many events, with the best `most` items of each."""
+    best = np.full((events if most else 0, most), -1, np.int32)
+    return Told(np.full(events, UNRANKED, np.int32), best, np.zeros(most))
+
+
+WARM = 10_000
+"""Clicks from each of which the gate learns at first, whatever `learn_every` says."""
 
 
 @compiled
 def learn_events(
-    state: MixState, scratch: Scratch, settings: MixSettings, events: Events, ranks: np.ndarray
+    state: MixState, scratch: Scratch, settings: MixSettings, events: Events, told: Told
 ) -> None:
-    """Learns the events; `ranks` gets each click's rank, 0 where it was no candidate; -1 for other events."""
+    """Learns the events, and tells what was predicted of each."""
+    ranks = told.rank
     for e in range(len(events.item)):
         user, item, now_ms, kind = events.user[e], events.item[e], events.time_ms[e], events.kind[e]
         ranks[e] = UNRANKED
@@ -29,8 +54,10 @@ def learn_events(
         if item < 0:
             continue
         if kind == CLICK and user >= 0:
-            ranks[e] = _test(state, scratch, settings, (user, item, now_ms))
-            if clicked_before(state.history, user, key):
+            state.blend.asked[0] += 1
+            if settings.rank_all or _learns(state, settings):
+                ranks[e] = _test(state, scratch, settings, (user, item, now_ms), (told, e))
+            if ranks[e] != UNRANKED and clicked_before(state.history, user, key):
                 _tally_all(state, item, ranks[e])
             note_click(state.history, user, key)
         _train(state, settings, (user, item, now_ms), kind)
@@ -48,18 +75,50 @@ def _enter(state: MixState, user: int, now_ms: int, session: int) -> int:
 
 
 @compiled
-def _test(state: MixState, scratch: Scratch, settings: MixSettings, event: tuple[int, int, int]) -> int:
-    user, item, now_ms = event
+def score_candidates(
+    state: MixState, scratch: Scratch, settings: MixSettings, user: int, now_ms: int
+) -> tuple[int, int, int]:
+    """Fills in and scores the candidates for a user now; says the context, the support, and the last items."""
     lasts = gather(scratch, state, user, now_ms, settings)
-    context = context_of(lasts, in_session(state.history, user))
+    inside = in_session(state.history, user) if user >= 0 else 0
+    context, support = context_of(lasts, inside), support_of(state, user, lasts, now_ms)
+    score_all(state.blend, context, support, scratch)
+    near = min(lasts, settings.reach)
+    if settings.use[VECTORS]:
+        add_products(state.factors, scratch, state.history, user, near)
+    return context, support, near
+
+
+@compiled
+def _test(
+    state: MixState,
+    scratch: Scratch,
+    settings: MixSettings,
+    event: tuple[int, int, int],
+    telling: tuple[Told, int],
+) -> int:
+    user, item, now_ms = event
+    context, support, near = score_candidates(state, scratch, settings, user, now_ms)
     place = scratch.place[item]
-    rank = 0
-    if place >= 0:
-        score_all(state.blend.weight[context], scratch)
-        rank = rank_among(scratch, place)
-        learn_choice(state.blend, context, scratch, place, settings.rate)
+    rank = rank_among(scratch, place) if place >= 0 else 0
+    told, row = telling
+    if len(told.best) > 0:
+        for p in range(take_best(scratch, told.best[row], told.score)):
+            told.best[row, p] = scratch.item[told.best[row, p]]
+    if place >= 0 and _learns(state, settings):
+        to_chances(scratch, place)
+        if settings.gate:
+            learn_choice(state.blend, (context, support), scratch, place, settings.rate)
+        if settings.use[VECTORS]:
+            learn_vectors(state.factors, scratch, state.history, (user, near), place)
     release(scratch)
     return rank
+
+
+@compiled
+def _learns(state: MixState, settings: MixSettings) -> bool:
+    asked = state.blend.asked[0]
+    return asked < WARM or asked % settings.learn_every == 0
 
 
 @compiled
@@ -72,7 +131,7 @@ def _tally_all(state: MixState, item: int, rank: int) -> None:
 @compiled
 def _train(state: MixState, settings: MixSettings, event: tuple[int, int, int], kind: int) -> None:
     user, item, now_ms = event
-    _see(state.sight, item, now_ms)
+    _see(state, item, now_ms)
     weight = settings.kind_weight[kind]
     if weight > 0.0:
         count_item(state.popularity, item, now_ms, weight)
@@ -82,19 +141,18 @@ def _train(state: MixState, settings: MixSettings, event: tuple[int, int, int], 
     # An order of what was just clicked is no new step.
     if kind != CLICK and kept(history, user) > 0 and back(history, user, 0) == item:
         return
-    for steps in range(min(in_session(history, user), settings.reach)):
-        before = back(history, user, steps)
-        if before >= 0:
-            state.sight.changed[before] = True
+    anew = in_session(history, user) == 0
+    join_session(state.seen, state.sessions, state.visits, (user, item, now_ms), anew)
     learn_step(state.transitions, history, user, item, (now_ms, settings.reach, settings.fall))
     push(history, user, item, now_ms)
-    state.sight.changed[item] = True
     state.audience.changed[user] = True
 
 
 @compiled
-def _see(sight: SightState, item: int, now_ms: int) -> None:
-    hour = now_ms // HOUR_MS
+def _see(state: MixState, item: int, now_ms: int) -> None:
+    sight, hour = state.sight, now_ms // HOUR_MS
+    if sight.hour[item] == EVER:
+        begin_item(state.factors, item)
     if hour > sight.hour[item]:
         sight.hour[item] = hour
         sight.changed[item] = True

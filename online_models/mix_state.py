@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.blend import BlendState, blend_layout, new_blend
+from online_models.factors import FACTOR, FactorState
 from online_models.history import HISTORY, HistoryState, new_history
+from online_models.neighbours import SEEN, SESSION, VISIT, SeenState, SessionState, VisitState
 from online_models.popularity import PopularityState, new_popularity, popularity_layout
 from online_models.state import Column, Layout, allocate
 from online_models.transitions import TRANSITIONS, TransitionState, new_transitions
@@ -41,21 +43,34 @@ class MixState(NamedTuple):
     sight: SightState
     audience: AudienceState
     blend: BlendState
+    seen: SeenState
+    sessions: SessionState
+    visits: VisitState
+    factors: FactorState
 
 
 class MixSettings(NamedTuple):
-    """The numbers a kernel needs; a negative `availability_ms` stands for always."""
+    """The numbers a kernel needs; a negative `availability_ms` stands for always.
+
+    `use` says which parts are asked, `gate` whether it learns, `learn_every` from how many clicks one, and
+    `rank_all` whether the clicks between are ranked too.
+    """
 
     kind_weight: np.ndarray
     reach: int
     fall: float
     rate: float
     availability_ms: int
+    use: np.ndarray
+    gate: bool
+    learn_every: int
+    rank_all: bool
 
 
 def mix_layouts(half_lives: int) -> tuple[Layout, ...]:
     """The layouts of a `MixState`'s parts, in their order."""
-    return HISTORY, popularity_layout(half_lives), TRANSITIONS, SIGHT, AUDIENCE, blend_layout(half_lives)
+    learned = (HISTORY, popularity_layout(half_lives), TRANSITIONS, SIGHT, AUDIENCE, blend_layout(half_lives))
+    return *learned, SEEN, SESSION, VISIT, FACTOR
 
 
 def new_mix_state(popularity_ms: tuple[int, ...], transition_ms: tuple[int, int]) -> MixState:
@@ -67,4 +82,8 @@ def new_mix_state(popularity_ms: tuple[int, ...], transition_ms: tuple[int, int]
         allocate(SightState, SIGHT, 1),
         allocate(AudienceState, AUDIENCE, 1),
         new_blend(len(popularity_ms)),
+        allocate(SeenState, SEEN, 1),
+        allocate(SessionState, SESSION, 1),
+        allocate(VisitState, VISIT, 1),
+        allocate(FactorState, FACTOR, 1),
     )

@@ -5,70 +5,53 @@ Writer (`updates`) and reader (`answer`) share this file and nothing else; it mu
 
 import msgspec
 
-NEXT, LAST, FRESH, PREV, AGAIN, BACK, POPULAR = range(7)
+NEXT, LAST, FRESH, PREV, HOP, AGAIN, BACK, NEAR, NEAR_FRESH, NEAR_AFTER, POPULAR = range(11)
 """The features of a candidate: after the last items; right after the very last; freshly so; before them;
-the very last item again; an earlier one again; and from `POPULAR` on one a popularity half-life."""
+beside what is beside them; the very last item again; an earlier one again; in sessions alike; in fresh
+ones; in them after what is shared; and from `POPULAR` on one a popularity half-life."""
 
-SHRINK = 5.0
-"""Steps that every item is credited with beside those seen, so that rare items promise little."""
+SAYING = (
+    "next", "last", "fresh", "before", "beside", "again", "back", "alike", "alike_fresh", "alike_after",
+)  # fmt: skip
+"""The features by name, in their order; one a popularity half-life follows."""
 
-FLOOR = 1e-3
-"""Shares below this are as good as none: a feature is the fourth root of (1 + share / floor), less 1."""
+PARTS = ("popularity", "repeats", "transitions", "neighbours", "factors")
+"""What the gate mixes; a published part is its place in here."""
 
-BLENDED = 50
-"""Places of each popularity list that are candidates beside a user's own; all are where nothing is known."""
-
-CONTEXTS = 13
-"""Weights are learned by number of items in the session: 0, 1 … 10, more; the last is for a new session."""
-
-ONLY_EARLIER = CONTEXTS - 1
+POPULARITY, REPEATS, TRANSITIONS, NEIGHBOURS, VECTORS = range(5)
 
 
-def context_of(lasts: int, inside: int) -> int:
-    """Which weights are used where `lasts` items count, `inside` of them in this session."""
-    if lasts > 0 and inside == 0:
-        return ONLY_EARLIER
-    return min(lasts, ONLY_EARLIER - 1)
-
-
-class PopularList(msgspec.Struct, frozen=True, array_like=True):
-    """The best items of one half-life, best first: ids, shares of all decayed counts, hour last seen."""
+class Ranked(msgspec.Struct, frozen=True, array_like=True):
+    """Items, best first: ids, scores as float32 bytes, and a byte for the part that spoke for each most."""
 
     items: list[str]
-    shares: list[float]
-    seen_hours: list[int]
+    scores: bytes
+    parts: bytes
 
 
 class ModelPayload(msgspec.Struct, frozen=True):
-    """What every answer needs; `weights[context][feature]`, half-lives of transitions in milliseconds."""
+    """What every answer needs; `anyone` is for users of whom nothing is known, with hours last seen.
+
+    `weights` are those of the gate, a row a length of the session and a column a feature (`SAYING`, then popularity).
+    """
 
     model_version: int
     as_of_ms: int
-    weights: list[list[float]]
-    popular: list[PopularList]
-    half_lives_ms: tuple[float, float]
-    reach: int
-    fall: float
+    anyone: Ranked
+    seen_hours: list[int]
     availability_ms: int | None
     counters: dict[str, float]
+    weights: list[list[float]]
 
 
 class ItemPayload(msgspec.Struct, frozen=True, array_like=True):
-    """An item's neighbours as of `at_ms`; weights are float32 bytes, three a successor, one a predecessor."""
+    """The hour of event time in which an item was last seen."""
 
     seen_hour: int
-    at_ms: int
-    next_items: list[str]
-    next_weights: bytes
-    next_totals: tuple[float, float, float]
-    prev_items: list[str]
-    prev_weights: bytes
-    prev_total: float
 
 
 class UserPayload(msgspec.Struct, frozen=True, array_like=True):
-    """A user's last items with times, oldest first, expired ones empty; `inside`: of this session."""
+    """What to show a user, as of `as_of_ms`."""
 
-    items: list[str]
-    times_ms: list[int]
-    inside: int
+    as_of_ms: int
+    ranked: Ranked

@@ -5,6 +5,7 @@ from inspect import signature
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from online_models.answer import recommend
@@ -15,10 +16,10 @@ from online_models.mix import Mix
 from online_models.mix_state import MixState
 from online_models.scratch import with_room
 from online_models.state import as_bytes, dump, load
-from online_models.updates import GONE, Updates, item_payload, model_payload, take_changed, user_payload
+from online_models.updates import GONE, Updates, item_payload, model_payload, take_changed, user_payloads
 from schemas.errors import StateError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Recommender:
@@ -57,9 +58,9 @@ class Recommender:
         self.model_version += batch.num_rows
 
     def rank(self, user_id: str, k: int, now_ms: int) -> list[tuple[str, float, str]]:
-        """The best `k` items for a user: id, score, and the part that spoke for it most."""
+        """The best `k` items for a user as of the last event: id, score, and the part that spoke for it most."""
         row = self.mix._users.row(user_id)
-        user = user_payload(self.mix, row) if row >= 0 else None
+        user = dict(user_payloads(self.mix, np.array([row]))).get(user_id) if row >= 0 else None
         model = model_payload(self.mix, self.model_version, {})
         answer = recommend(model, user, self._fetch_items, k, now_ms, max_age_ms=None)
         return [(best.item_id, best.score, best.part) for best in answer.items]
@@ -84,15 +85,14 @@ class Recommender:
     def take_updates(self, most: int | None = 20_000) -> Updates:
         """What changed since the last call, for at most so many items and as many users (None: all).
 
-        Costs about 20 µs an item and 5 µs a user.
+        Costs one prediction a user, for whom is ranked anew; an item is only a number.
         """
         mix, state = self.mix, self.mix._state
         items = dict.fromkeys(self._gone_items, GONE)
         users = dict.fromkeys(self._gone_users, GONE)
-        for row in take_changed(state.sight.changed, most):
+        for row in take_changed(state.sight.changed, most).tolist():
             items[str(mix._items.names[row])] = item_payload(mix, row)
-        for row in take_changed(state.audience.changed, most):
-            users[str(mix._users.names[row])] = user_payload(mix, row)
+        users.update(user_payloads(mix, take_changed(state.audience.changed, most)))
         self._gone_items, self._gone_users = {}, {}
         remaining = int(state.sight.changed.sum() + state.audience.changed.sum())
         return Updates(model_payload(mix, self.model_version, self.counters()), items, users, remaining)
@@ -165,6 +165,7 @@ class Recommender:
         mix = Mix(**settings)
         mix._users, mix._items = Identity.restore(*read["users"]), Identity.restore(*read["items"])
         mix.now_ms = read["now_ms"]
+        mix._state.sessions.begun[:] = np.frombuffer(read["state"]["sessions"]["begun"], np.int64)
         parts = zip(MixState._fields, mix._state, mix.layouts(), mix.rows(), strict=True)
         loaded: Any = [load(type(part), layout, n, read["state"][name]) for name, part, layout, n in parts]
         mix._state = MixState(*loaded)

@@ -10,26 +10,59 @@ from online_models.payload import POPULAR
 from online_models.popularity import TOP
 from online_models.transitions import SLOTS
 
+SESSIONS = 1 << 16
+"""Sessions remembered, the latest; a power of two, so that numbers may wrap."""
+
+LENGTH = 16
+"""Items remembered a session, the latest."""
+
+RECENT = 64
+"""Sessions remembered an item, the latest."""
+
+FACTORS = 16
+"""Numbers in an item's vector."""
+
+HOPS = 12
+"""Neighbours of a neighbour that are looked at, each way."""
+
 
 class Scratch(NamedTuple):
-    """`place` of each item among the candidates (-1: none), their `item`s, features `x` and `score`s."""
+    """`place` of each item among the candidates (-1: none), their `item`s, features `x` and `score`s.
+
+    Beside them the neighbours: those `met`, how `alike` each session is, and where it has the `shared`
+    item; and the user's `mean` vector, its `slope`, and its `product` with each candidate's.
+    """
 
     place: np.ndarray
     item: np.ndarray
     x: np.ndarray
     score: np.ndarray
     size: np.ndarray
+    met: np.ndarray
+    alike: np.ndarray
+    shared: np.ndarray
+    mean: np.ndarray
+    slope: np.ndarray
+    product: np.ndarray
+    step: np.ndarray
 
 
 def new_scratch(rows: int, half_lives: int, reach: int) -> Scratch:
     """Room for `rows` items, and for as many candidates as there can be."""
-    most = 2 * reach * SLOTS + half_lives * TOP + KEPT
+    most = 2 * reach * SLOTS + half_lives * TOP + KEPT + reach * RECENT * LENGTH + 8 * HOPS * HOPS
     return Scratch(
         np.full(rows, -1, np.int32),
         np.zeros(most, np.int32),
         np.zeros((POPULAR + half_lives, most)),
         np.zeros(most),
         np.zeros(1, np.int64),
+        np.zeros(reach * RECENT, np.int32),
+        np.zeros(SESSIONS),
+        np.zeros(SESSIONS, np.int32),
+        np.zeros(FACTORS),
+        np.zeros(FACTORS),
+        np.zeros(most),
+        np.zeros((2, POPULAR + half_lives)),
     )
 
 
@@ -66,3 +99,22 @@ def release(scratch: Scratch) -> None:
         scratch.place[scratch.item[c]] = -1
     scratch.x[:, :size] = 0.0
     scratch.size[0] = 0
+
+
+@compiled
+def take_best(scratch: Scratch, place: np.ndarray, score: np.ndarray) -> int:
+    """Lists the places of the best candidates, of equal ones the earlier first; says how many there are."""
+    listed = 0
+    for c in range(scratch.size[0]):
+        mine = scratch.score[c]
+        if listed == len(place):
+            if mine <= score[listed - 1]:
+                continue
+            listed -= 1
+        at = listed
+        while at > 0 and score[at - 1] < mine:
+            place[at], score[at] = place[at - 1], score[at - 1]
+            at -= 1
+        place[at], score[at] = c, mine
+        listed += 1
+    return listed

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from online_models.history import KEPT, in_session
+from online_models.blend import weights_of
 from online_models.mix import Mix
-from online_models.payload import ItemPayload, ModelPayload, PopularList, UserPayload
-from online_models.transitions import FAST, SLOW, weight_now
+from online_models.payload import ItemPayload, ModelPayload, Ranked, UserPayload
+from online_models.popularity import TOP
+from online_models.ranking import Best, rank_users
 
 GONE = b""
 """The value of an expired id: delete its key, or store it, it reads as unknown."""
@@ -31,73 +32,42 @@ class Updates:
 
 
 def model_payload(mix: Mix, version: int, counters: dict[str, float]) -> bytes:
-    """Weights, popularity lists and counters of the model as it stands."""
-    state = mix._state
-    lists = [_popular_list(mix, h) for h in range(len(state.popularity.total))]
-    slow, fast = state.transitions.half_life_ms.tolist()
-    return encode(
-        ModelPayload(
-            version,
-            mix.now_ms,
-            state.blend.weight.tolist(),
-            lists,
-            (slow, fast),
-            mix.reach,
-            mix.fall,
-            mix.availability_ms,
-            counters,
-        )
-    )
-
-
-def _popular_list(mix: Mix, h: int) -> PopularList:
-    popularity = mix._state.popularity
-    total = popularity.total[h]
-    top = popularity.top[h]
-    rows = top[top >= 0] if total > 0 else top[:0]
-    return PopularList(
-        _names(mix, rows), (popularity.value[rows, h] / total).tolist(), mix._state.sight.hour[rows].tolist()
-    )
+    """What anyone may be shown, and counters of the model as it stands."""
+    best = _rank(mix, np.array([-1]), TOP)
+    anyone = _ranked(mix, best, 0)
+    hours = mix._state.sight.hour[best.item[0, : len(anyone.items)]].tolist()
+    weights = weights_of(mix._state.blend).tolist()
+    return encode(ModelPayload(version, mix.now_ms, anyone, hours, mix.availability_ms, counters, weights))
 
 
 def item_payload(mix: Mix, row: int) -> bytes:
-    """An item's neighbours, faded to now."""
-    state = mix._state.transitions
-    slow, fast = (weight_now(state, speed, mix.now_ms) for speed in (SLOW, FAST))
-    scale = np.array([slow, slow, fast])
-    after = state.next_item[row][state.next_item[row] >= 0]
-    before = state.prev_item[row][state.prev_item[row] >= 0]
-    every, last, fresh = (state.next_total[row] / scale).tolist()
-    return encode(
-        ItemPayload(
-            int(mix._state.sight.hour[row]),
-            mix.now_ms,
-            _names(mix, after),
-            (state.next_weight[row, : len(after)] / scale).astype(np.float32).tobytes(),
-            (every, last, fresh),
-            _names(mix, before),
-            (state.prev_weight[row, : len(before)] / slow).astype(np.float32).tobytes(),
-            float(state.prev_total[row] / slow),
-        )
-    )
+    """When an item was last seen."""
+    return encode(ItemPayload(int(mix._state.sight.hour[row])))
 
 
-def user_payload(mix: Mix, row: int) -> bytes:
-    """A user's last items, oldest first."""
-    state = mix._state.history
-    length = int(state.length[row])
-    order = np.arange(max(0, length - KEPT), length) % KEPT
-    items = [str(mix._items.names[i]) if i >= 0 else "" for i in state.item[row, order].tolist()]
-    return encode(UserPayload(items, state.time_ms[row, order].tolist(), int(in_session(state, row))))
+def user_payloads(mix: Mix, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
+    """Each user's id and best items as of now; none where the user has done nothing."""
+    known = (mix._state.history.length[rows] > 0).tolist()
+    best = _rank(mix, rows)
+    for n, row in enumerate(rows.tolist()):
+        ranked = _ranked(mix, best, n) if known[n] else Ranked([], b"", b"")
+        yield str(mix._users.names[row]), encode(UserPayload(mix.now_ms, ranked))
 
 
-def take_changed(changed: np.ndarray, most: int | None) -> Iterator[int]:
+def take_changed(changed: np.ndarray, most: int | None) -> np.ndarray:
     """Rows that changed, at most so many; they count as unchanged from now on."""
     rows = np.flatnonzero(changed)[:most]
     changed[rows] = False
-    yield from rows.tolist()
+    return rows
 
 
-def _names(mix: Mix, rows: np.ndarray) -> list[str]:
-    names = mix._items.names
-    return [str(names[row]) for row in rows.tolist()]
+def _rank(mix: Mix, rows: np.ndarray, most: int | None = None) -> Best:
+    limit = {} if most is None else {"most": most}
+    return rank_users(mix._state, mix._scratch, mix.settings(), rows, mix.now_ms, **limit)
+
+
+def _ranked(mix: Mix, best: Best, n: int) -> Ranked:
+    rows = best.item[n][best.item[n] >= 0].tolist()
+    names, listed = mix._items.names, len(rows)
+    scores = best.score[n, :listed].astype(np.float32).tobytes()
+    return Ranked([str(names[row]) for row in rows], scores, best.part[n, :listed].tobytes())

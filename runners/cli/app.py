@@ -19,6 +19,7 @@ from runners.cli import (
     deadletters,
     demo,
     doctor,
+    evaluate,
     explain,
     export,
     features,
@@ -71,6 +72,7 @@ app.add_typer(features.features, name="features", epilog=f"Example: {features.LI
 app.add_typer(flink.flink, name="flink", epilog=f"Example: {flink.UP_EXAMPLE}")
 app.add_typer(kafka.kafka, name="kafka", epilog=f"Example: {kafka.UP_EXAMPLE}")
 app.command("validate", epilog=f"Example: {validate.EXAMPLE}")(validate.validate)
+app.command("evaluate", epilog=f"Example: {evaluate.EXAMPLE}")(evaluate.evaluate)
 app.command("doctor", epilog=f"Example: {doctor.EXAMPLE}")(doctor.doctor)
 
 

@@ -5,15 +5,13 @@ from typing import Any, Final
 
 import msgspec
 
-from online_models.payload import POPULAR, ModelPayload
+from online_models.payload import POPULAR, SAYING, ModelPayload
 from schemas.keys import VERSION_BYTES, model_key
 from serving.access import Store, read_each
 from serving.cells import damage
 from serving.wall.moment import Moment, read_moment
 from serving.wall.suggestions import Suggestions, read_suggestions
 
-FEATURES: Final = ("next", "last", "fresh", "before", "again", "back")
-"""What the first weights are of, in their order; a popularity a half-life follows."""
 _MODEL: Final = msgspec.msgpack.Decoder(ModelPayload)
 
 
@@ -47,7 +45,7 @@ def read_model(store: Store) -> ModelView:
         model.model_version,
         model.as_of_ms,
         dict(model.counters),
-        [*FEATURES, *(f"popular_{n + 1}" for n in range(width - POPULAR))],
+        [*SAYING, *(f"popular_{n + 1}" for n in range(width - POPULAR))],
         model.weights,
         read_suggestions(store, model.as_of_ms),
     )

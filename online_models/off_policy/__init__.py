@@ -1,0 +1,5 @@
+"""What another policy would have earned, from what a logged one showed, with which chance, and what came of it."""
+
+from online_models.off_policy.estimators import Logged, doubly_robust, ips, snips
+
+__all__ = ["Logged", "doubly_robust", "ips", "snips"]

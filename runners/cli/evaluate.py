@@ -1,0 +1,69 @@
+"""`interestream evaluate PATH…`: how well the recommender predicts, beside others, on one log."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runners.cli import options
+from runners.cli.configured import configured
+from runners.cli.output import note, print_json, print_table
+from runners.settings import Settings
+
+if TYPE_CHECKING:
+    from online_models.prequential import Evaluation
+
+EXAMPLE = "interestream evaluate events/ --ablate"
+SHOWN = ("hit_rate_at_10", "mrr_at_10", "ndcg_at_10", "hit_rate_at_20", "mrr_at_20")
+
+
+@configured("currency")
+def evaluate(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Files or folders of events.", exists=True)
+    ],
+    *,
+    settings: Settings,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="Also the recommender without each part, and with each alone.")
+    ] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Leave out the baselines in plain Python.")] = False,
+    last_half: Annotated[
+        bool, typer.Option("--last-half", help="Count only predictions in the later half of the events.")
+    ] = False,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Count one prediction in N.")] = 1,
+    as_json: options.Json = False,
+) -> None:
+    """Predict every click before learning it, with the recommender and with baselines, on the same events.
+
+    Asked is at every click that is not the first of its session. Nothing is published.
+    """
+    from online_models.prequential import ablations, default_models, slow_models
+    from online_models.prequential import evaluate as predict_then_learn
+    from runners.interaction_log import read_interactions
+
+    models = {**default_models(), **({} if fast else slow_models()), **(ablations() if ablate else {})}
+    log, refused = read_interactions(paths, settings.currency)
+    result = predict_then_learn(log, models, last_half=last_half, every=every)
+    if as_json:
+        print_json(result.as_dict() | {"refused": refused})
+        return
+    _show(result)
+    if refused:
+        note(f"{refused:,} events break a rule and were left out: interestream validate says which.")
+
+
+def _show(result: "Evaluation") -> None:
+    title = f"{result.predictions:,} predictions over {result.events:,} events"
+    rows = [
+        [name, *(f"{figures[key]:.4f}" for key in SHOWN)]
+        for name, figures in sorted(result.models.items(), key=lambda each: -each[1]["hit_rate_at_10"])
+    ]
+    print_table(title, ["model", *SHOWN], rows, right=SHOWN)
+    windows = result.against_popularity
+    if windows:
+        worst = max(window.p for window in windows)
+        better = sum(window.only_first > window.only_second for window in windows)
+        note(
+            f"Against popularity: better in {better} of {len(windows)} windows; McNemar's p at most {worst:.2g}."
+        )
