@@ -1,7 +1,6 @@
 """river's BiasedMF, taught each click as 1 and one random item as 0."""
 
 from random import Random
-from typing import Any
 
 from river import optim, reco
 
@@ -20,8 +19,9 @@ class BiasedMF:
     """
 
     def __init__(self, seed: int = 0) -> None:
-        factors: dict[str, Any] = {"n_factors": 10, "bias_optimizer": optim.SGD(0.025)}
-        self._model = reco.BiasedMF(**factors, latent_optimizer=optim.SGD(0.05), l2=0.0, seed=seed)
+        self._model = reco.BiasedMF(
+            n_factors=10, bias_optimizer=optim.SGD(0.025), latent_optimizer=optim.SGD(0.05), seed=seed
+        )
         self._draw, self._known = Random(seed), dict[int, None]()
         self._listed: list[int] = []
 
