@@ -164,6 +164,8 @@ const TEXT = {
   weights: ["Weights by items seen in the session", "按会话内商品数的权重"],
   transitions: ["what is looked at next", "后续浏览"],
   repeats: ["looked at before", "看过"],
+  neighbours: ["sessions alike", "相似会话"],
+  factors: ["tastes alike", "相似口味"],
   throughput: ["Events by the minute of event time", "按事件时间的每分钟事件数"],
   throughputNote: ["views, clicks, follows, orders placed and paid", "观看、点击、关注、下单与支付"],
   job: ["Job", "作业"],
