@@ -1,7 +1,9 @@
 """`create_app`: the whole API as one ASGI application."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
@@ -25,6 +27,8 @@ from serving.http.service import Service
 from serving.http.stream import stream_route
 from serving.wall.routes import wall_routes
 
+_CLOSE_S: Final = 2.0
+
 
 def create_app(service: Service) -> Starlette:
     """Return the application over a service, whose connections it closes when it ends.
@@ -37,7 +41,9 @@ def create_app(service: Service) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with service.hub.running():
             yield
-        await service.store.client.aclose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await service.store.client.aclose()
 
     middleware = [Middleware(Guard, config=config)]
     if config.origins:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EVERY_S: Final = 0.25
 _BLOCK_MS: Final = 1000
 _AWAY_S: Final = 1.0
+_CANCEL_AGAIN_S: Final = 0.5
 _LOG: Final = logging.getLogger(__name__)
 BEGINNING: Final = "0-0"
 
@@ -76,9 +77,7 @@ class Hub:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
 
     @asynccontextmanager
     async def watched(self, topic: Topic) -> AsyncIterator[Watcher]:
@@ -162,6 +161,13 @@ class Hub:
         ):
             for watcher in self._watchers.get(topic, ()):
                 watcher.put(frame)
+
+
+async def ended(task: "asyncio.Task[None]") -> None:
+    """Cancel a task until it has ended: a client that is just timing out may take a cancellation for its own."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
 
 
 def _entries(answer: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,7 @@ from schemas.changes import FIELD, Changes
 from schemas.keys import changes_key
 from serving.client import Client
 from serving.http.frames import Frame, Topic
-from serving.http.hub import Watcher
+from serving.http.hub import Watcher, ended
 from serving.http.service import Service
 
 
@@ -175,6 +176,22 @@ def test_what_cannot_be_watched_is_a_problem(
 ) -> None:
     with asking(server[1], **headers) as client:
         assert client.get(f"/v1/stream?{query}").status_code == status
+
+
+def test_a_task_that_takes_a_cancellation_for_its_own_is_ended_all_the_same() -> None:
+    async def stubborn() -> None:
+        for _ in range(3):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+        await asyncio.sleep(3600)
+
+    async def end() -> bool:
+        task = asyncio.create_task(stubborn())
+        await asyncio.sleep(0)
+        await ended(task)
+        return task.cancelled()
+
+    assert asyncio.run(end())
 
 
 def test_a_server_that_ends_ends_its_streams(published_store: OpenRedis) -> None:
