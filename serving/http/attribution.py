@@ -39,6 +39,8 @@ from serving.http.store import AsyncStore
 from serving.http.windows import Read, Span, Windows, read_windows
 from serving.windows import to_text
 
+FewWindows = Annotated[int, Meta(ge=1, le=1000, description="At most so many windows, the newest.")]
+
 
 class Credit(msgspec.Struct):
     """What one channel id earned in one window under one model; null is not known or does not apply."""
@@ -65,7 +67,7 @@ class TableQuery(Bounded, forbid_unknown_fields=True, kw_only=True):
     model: Model = "last_touch"
     by: Channel | None = None
     attribution_window: AttributionWindow | None = None
-    limit: Annotated[int, Meta(ge=1, le=1000, description="At most so many windows, the newest.")] = 100
+    limit: FewWindows = 100
 
 
 class ChannelPath(msgspec.Struct):
@@ -80,6 +82,7 @@ class ChannelQuery(Bounded, forbid_unknown_fields=True, kw_only=True):
 
     model: Model | None = None
     attribution_window: AttributionWindow | None = None
+    limit: FewWindows = 100
 
 
 class CreditAnswer(Answer, kw_only=True):
@@ -168,8 +171,8 @@ async def channel(asked: Asked[ChannelPath, ChannelQuery, Nothing]) -> ChannelAn
         for model in models if credited
         for read in _reads(store, model, credited, query.window, name, further)
     ]  # fmt: skip
-    found = await read_windows(store, await _span(service, query), reads)
-    coupon, lift, cost = await _costing(store, path)
+    found = await read_windows(store, await _span(service, query), reads, _costing_commands(store, path))
+    coupon, lift, cost = _costing(path, found.beside)
     rows = _rows_of_channel(found, name, models, path.channel)
     if query.window == "total":
         rows = [(model, with_cost(row, cost)) for model, row in rows]
@@ -255,12 +258,21 @@ def _cost(kind: str, value: bytes | None) -> int | None:
         return int(msgspec.msgpack.decode(value[VERSION_BYTES:], type=tuple[int])[0])
 
 
-async def _costing(store: AsyncStore, path: ChannelPath) -> tuple[CouponLife | None, Lift | None, int | None]:
-    """Read what is known of a coupon or of an ad plan besides its credit."""
+def _costing_commands(store: AsyncStore, path: ChannelPath) -> list[Command]:
+    """Return what to read of a coupon or of an ad plan besides its credit."""
     if path.channel not in COSTING:
-        return None, None, None
+        return []
     lift_key = incrementality_key(store.namespace, bucket(path.id))
-    value, lift = await store.ask([_cost_command(store, path.channel, path.id), ("HGET", lift_key, path.id)])
+    return [_cost_command(store, path.channel, path.id), ("HGET", lift_key, path.id)]
+
+
+def _costing(
+    path: ChannelPath, answers: list[bytes | None]
+) -> tuple[CouponLife | None, Lift | None, int | None]:
+    """Return what those say: a coupon's life, what it caused, and the cost."""
+    if not answers:
+        return None, None, None
+    value, lift = answers
     cost = _cost(path.channel, value)
     if path.channel != "coupon":
         return None, None, cost

@@ -35,35 +35,46 @@ class Span:
 
 @dataclass(frozen=True)
 class Windows:
-    """What was read of each window, oldest first, and whether older ones were left out."""
+    """What was read of each window, oldest first; whether older ones were left out; what was read beside them."""
 
     rows: list[tuple[int, list[Any]]]
     truncated: bool
     seen: Seen
+    beside: list[Any]
 
 
-async def read_windows(store: AsyncStore, span: Span, reads: Sequence[Read]) -> Windows:
-    """Read these hashes in each window of a span; `total` is one window that starts at -1."""
+async def read_windows(
+    store: AsyncStore, span: Span, reads: Sequence[Read], beside: Sequence[Command] = ()
+) -> Windows:
+    """Read these hashes in each window of a span, and what else is asked; `total` is one window that starts at -1."""
     if span.window == "total":
-        seen = await store.ask_together([_command(read, TOTAL_START) for read in reads])
-        return Windows([(TOTAL_START, seen.answers)], False, seen)
-    one_more = span.limit + 1
+        return await _read_at(store, span, [TOTAL_START], reads, beside)
     index = window_index_key(store.namespace, span.window)
+    one_more = span.limit + 1
     if store.is_cluster:
         (found,) = await store.ask([("ZREVRANGEBYSCORE", index, span.high, span.low, "LIMIT", 0, one_more)])
-        starts = [int(start) for start in reversed(found)]
-        seen = await store.ask_together([_command(read, start) for start in starts for read in reads])
-        answers = seen.answers
-    else:
-        pairs = [part for key, name in reads for part in (stem(key), name)]
-        command = ("EVAL", READ_WINDOWS, 1, index, span.low, span.high, one_more, *pairs)
-        seen = await store.ask_together([command])
-        newest_first, flat = seen.answers[0]
-        starts = [int(start) for start in reversed(newest_first)]
-        answers = [_answer(name, flat[at]) for at, (_, name) in enumerate([*reads] * len(starts))]
-    width = len(reads)
+        return await _read_at(store, span, [int(start) for start in reversed(found)], reads, beside)
+    pairs = [part for key, name in reads for part in (stem(key), name)]
+    command = ("EVAL", READ_WINDOWS, 1, index, span.low, span.high, one_more, *pairs)
+    seen = await store.ask_together([command, *beside])
+    newest_first, flat = seen.answers[0]
+    starts = [int(start) for start in reversed(newest_first)]
+    answers = [_answer(name, flat[at]) for at, (_, name) in enumerate([*reads] * len(starts))]
+    return _windows(span, starts, answers, seen, seen.answers[1:])
+
+
+async def _read_at(
+    store: AsyncStore, span: Span, starts: list[int], reads: Sequence[Read], beside: Sequence[Command]
+) -> Windows:
+    commands = [_command(read, start) for start in starts for read in reads]
+    seen = await store.ask_together([*commands, *beside])
+    return _windows(span, starts, seen.answers[: len(commands)], seen, seen.answers[len(commands) :])
+
+
+def _windows(span: Span, starts: list[int], answers: list[Any], seen: Seen, beside: list[Any]) -> Windows:
+    width = len(answers) // len(starts) if starts else 0
     rows = [(start, answers[at * width : (at + 1) * width]) for at, start in enumerate(starts)]
-    return Windows(rows[-span.limit :], len(rows) > span.limit, seen)
+    return Windows(rows[-span.limit :], len(rows) > span.limit, seen, beside)
 
 
 def stem(key: str) -> str:

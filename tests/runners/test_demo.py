@@ -1,12 +1,14 @@
 """The demo over the real sample that ships, held against DuckDB over the sample itself."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -115,3 +117,21 @@ def test_a_second_time_nothing_is_left_to_do_and_people_see_the_same(folder: Pat
     paid = shown["total"]["gmv_paid_minor"]
     assert f"GBP {paid // 100:,}.{paid % 100:02}" in printed
     assert f"interestream metrics platform all --window day --data-dir {folder}" in printed
+
+
+def test_without_no_serve_it_serves_what_it_shows(folder: Path, shown: Any) -> None:
+    command = [sys.executable, "-m", "runners.cli.app", "demo", "--data", "online-retail", "--port", "0"]
+    command += ["--data-dir", str(folder)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as served:
+        try:
+            assert served.stderr is not None
+            line = next(line for line in served.stderr if "until Ctrl-C" in line)
+            url = line.split()[2]
+            total = httpx.get(f"{url}/v1/metrics/platform/all", timeout=60).json()["rows"][0]
+            served.send_signal(signal.SIGTERM)
+            assert served.wait(120) == 0
+        finally:
+            served.kill()
+    assert {name: total[name] for name in shown["total"]} == shown["total"]
