@@ -91,7 +91,7 @@ def test_a_past_minute_has_the_sum_of_the_minutes_before(tab: Tab, server: Serve
     assert (shown(tab, "gmv_paid_minor"), shown(tab, "orders_paid")) == (paid, orders)
     assert tab.page.get_attribute("[data-tile=viewers] data.fig", "value") == "–"
     tab.page.keyboard.press("ArrowRight")
-    tab.page.wait_for_function("document.querySelector('.review .at').textContent.includes('41 /')")
+    tab.page.locator(".review .at", has_text="41 /").wait_for()
 
 
 def test_the_platform(tab: Tab, evening: Evening) -> None:
