@@ -165,7 +165,8 @@ def test_feature_views_and_what_they_may_name() -> None:
     for view in SHIPPED:
         [features] = tables(page, f"### `{view.name}`")
         assert [[bare(row[0]), *row[1:]] for row in features[1:]] == [
-            [each.label, type(each).__name__, " ".join(view.windows_of(each)), each.unit] for each in view.aggregations
+            [each.label, type(each).__name__, " ".join(view.windows_of(each)), each.unit]
+            for each in view.aggregations
         ]
     for section, names in (("## Events", EVENTS), ("## Entities", ENTITY_FIELDS), ("## Numbers", NUMBERS)):
         [table] = tables(page, section)
