@@ -51,15 +51,21 @@ def test_any_batches_and_order_export_the_same_bytes(folder: Path, export: Path)
 def test_exported_values_are_those_of_the_raw_events(export: Path) -> None:
     oracle = Oracle([row for row in ROWS if not row.get("holdout")])
     found = dict(
-        duckdb.sql(
+        duckdb.connect()
+        .execute(
             f"SELECT id, number FROM '{export}/features.parquet' WHERE view = 'user_value' AND feature = 'monetary'"
-        ).fetchall()
+        )
+        .fetchall()
     )
     spent: dict[str, int] = {}
     for line in oracle.net:
         spent[line["user_id"]] = spent.get(line["user_id"], 0) + line["amount_minor"]
     assert found == {user: amount for user, amount in spent.items() if amount}
-    newest = duckdb.sql(f"SELECT epoch_ms(max(event_time)) FROM '{export}/features.parquet'").fetchone()
+    newest = (
+        duckdb.connect()
+        .execute(f"SELECT epoch_ms(max(event_time)) FROM '{export}/features.parquet'")
+        .fetchone()
+    )
     assert newest == (NEWEST_MS,)
 
 
