@@ -94,7 +94,9 @@ class ClusterJob:
         from pipelines.live_room import build_live_room
 
         shards = self.settings.shards
-        options = cluster_options(self.request, self.settings, self.redis.url, shards, self.bounded)
+        options = cluster_options(
+            self.request, self.settings, self.redis.url, shards, self.bounded, tuple(self.store.erased())
+        )
         build_live_room(pipeline, cluster_sources(self.request, self.settings, self.openers, shards), options)
 
     def _files(self) -> dict[str, list[Any]]:

@@ -332,7 +332,7 @@ def feature_key(namespace: str, entity: str, identifier: str) -> str:
     """Key of the bucket that holds the features of an entity, named by its fields.
 
     >>> feature_key("is", "user_id", "u1")
-    'is:{y:user_id:77}'
+    'is:{y:user_id:118}'
     """
     return feature_bucket_key(namespace, entity, bucket(identifier))
 

@@ -1,10 +1,14 @@
 """A hand that writes into Redis what a pipeline would publish."""
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import redis
 
+from schemas import keys
+from schemas.features.layout import SUM, Catalogue, EntityLayout, Feature, Level, Request, encoded
 from schemas.keys import (
     US,
     Version,
@@ -87,6 +91,25 @@ class Writer:
 
     def refused(self, reason: str, digest: str, record: DeadLetterRecord) -> None:
         self._put(dead_letter_key(self.namespace, reason), digest, pack_version(VERSION) + encode(record))
+
+    def feature(self, user: str, count: int) -> None:
+        """Write a record with one tile of one minute, at minute 10, and the catalogue that says so."""
+        feature = Feature(
+            "v", "clicks", "5m", 300_000, 60_000, "count", (0,), fresh_ms=86_400_000, ttl_ms=86_400_000
+        )
+        layout = EntityLayout(
+            ("user_id",),
+            86_400_000,
+            (Level(60_000, 6, (SUM,)),),
+            requests=(Request(0, 0, 300_000),),
+            features=(feature,),
+        )
+        tiles = bytes([1, 0, 2 * count])  # one tile, no gap to the newest event's, the count in zigzag
+        record = struct.pack("<qqIII", 600_000, 0, len(tiles), 0, 0) + tiles
+        self._put(keys.feature_key(self.namespace, "user_id", user), user, pack_version(VERSION) + record)
+        told = keys.features_key(self.namespace)
+        self._put(told, keys.CATALOGUE, pack_version(VERSION) + encoded(Catalogue((), (layout,))))
+        self._put(told, keys.AS_OF, pack_version(VERSION) + msgspec.msgpack.encode(660_000))
 
     def job(self, **description: Any) -> None:
         self.client.hset(job_key(self.namespace), mapping=description)

@@ -103,6 +103,8 @@ def everything(writer: Writer, order: random.Random) -> None:
         lambda: writer.lift(
             "d", IncrementalityRecord(0.5, 0, 1, None, None, None, None, None, None, 0, None)
         ),
+        lambda: writer.feature("u1", 7),
+        lambda: writer.feature("u2", 3),
         lambda: writer.unsettled("orphan_refund", "o1", "i1", 50, 1000),
         lambda: writer.unsettled("over_refund", "o1", "i1", 60, 1000),
     ]
@@ -308,6 +310,16 @@ def test_the_same_results_are_the_same_bytes_whatever_order_they_were_written_in
         first, second = ((tmp_path / name / f"{table}.parquet").read_bytes() for name in ("first", "second"))
         assert first == second
         assert pq.read_metadata(tmp_path / "first" / f"{table}.parquet").num_rows > 0
+
+
+def test_features_are_as_of_the_newest_event_and_zeros_are_absent(writer: Writer, tmp_path: Path) -> None:
+    for user, count in (("u2", 3), ("u1", 7), ("u3", 0)):
+        writer.feature(user, count)
+    export(writer.client, "is", tmp_path / "out")
+    assert sorted(tuple(row.values()) for row in rows(tmp_path / "out", "features")) == [
+        ("user_id", user, "v", "clicks", "5m", count, None, None, moment(600_000))
+        for user, count in (("u1", 7), ("u2", 3))
+    ]
 
 
 def test_an_earlier_export_is_replaced_and_nothing_else_is_left(writer: Writer, tmp_path: Path) -> None:

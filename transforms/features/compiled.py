@@ -121,8 +121,8 @@ def compile_views(views: Iterable[FeatureView]) -> CompiledViews:
     """Compile views; raises UsageError where two have one name."""
     views = list(views)
     names = [view.name for view in views]
-    for view in views:
-        if names.count(view.name) > 1:
+    for place, view in enumerate(views):
+        if view.name in names[:place]:
             raise view.refuse("another view has the same name. Rename one, or take away the older one.")
     entities = list(dict.fromkeys(view.entity for view in views))
     plans = tuple(_entity(entity, [view for view in views if view.entity == entity]) for entity in entities)

@@ -182,7 +182,8 @@ class FeatureShard:
         return piece
 
     def state(self) -> dict[str, Any]:
-        """Return everything held, for a snapshot."""
+        """Return everything held, for a snapshot; tombstones that wait are written first."""
+        self._gone.write_newer(self._outlet.publisher)
         return {
             "names": self._names.state(), "lines": self._lines.state(), "low": self._low,
             "tables": {table.layout.name: table.state() for table in self.tables},
