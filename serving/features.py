@@ -80,7 +80,7 @@ class EntityFeatures:
 
 def read_feature_state(store: Store) -> FeatureState:
     """Return what is told of all features; one round trip. Raises UsageError where the job keeps none."""
-    [told] = read_each(store, [_state_command(store)])
+    [told] = read_each(store, [_state_command(store.namespace)])
     return _state(told)
 
 
@@ -98,16 +98,8 @@ def read_features(
     default that of the newest event, since a replay passes days in a second. `log` takes a sample of what was read.
     """
     wanted = [entity_id(each) for each in ids]
-    buckets: dict[str, list[int]] = {}
-    for place, identifier in enumerate(wanted):
-        buckets.setdefault(feature_key(store.namespace, entity, identifier), []).append(place)
-    commands = [("HMGET", key, *(wanted[place] for place in places)) for key, places in buckets.items()]
-    told, *answers = read_each(store, [_state_command(store), *commands])
-    state = _state(told)
-    held: list[bytes | None] = [None] * len(wanted)
-    for places, values in zip(buckets.values(), answers, strict=True):
-        for place, value in zip(places, values, strict=True):
-            held[place] = value
+    commands, places = feature_commands(store.namespace, entity, wanted)
+    state, held = feature_answers(read_each(store, commands), places)
     layout = state.layout(entity)
     chosen = chosen_features(layout, [state.view(name) for name in views])
     at_ms = state.as_of_ms if at_ms is None else at_ms
@@ -115,6 +107,29 @@ def read_features(
     if log is not None:
         log.take(layout.entity, found, at_ms, state.as_of_ms)
     return found
+
+
+def feature_commands(
+    namespace: str, entity: str, ids: Sequence[str]
+) -> tuple[list[tuple[Any, ...]], list[list[int]]]:
+    """Return what reads the state and these entities in one trip, and which ids each command behind the first names."""
+    buckets: dict[str, list[int]] = {}
+    for place, identifier in enumerate(ids):
+        buckets.setdefault(feature_key(namespace, entity, identifier), []).append(place)
+    commands = [("HMGET", key, *(ids[place] for place in places)) for key, places in buckets.items()]
+    return [_state_command(namespace), *commands], list(buckets.values())
+
+
+def feature_answers(
+    answers: Sequence[Any], places: Sequence[Sequence[int]]
+) -> tuple[FeatureState, list[bytes | None]]:
+    """Return the state, and the record of each id; raises UsageError where the job keeps no features."""
+    told, *found = answers
+    held: list[bytes | None] = [None] * sum(map(len, places))
+    for named, values in zip(places, found, strict=True):
+        for place, value in zip(named, values, strict=True):
+            held[place] = value
+    return _state(told), held
 
 
 def chosen_features(layout: EntityLayout, views: Sequence[ViewInfo]) -> list[Feature]:
@@ -215,8 +230,8 @@ def _split(identifier: str) -> tuple[str, ...]:
 _FIELDS: Final = (CATALOGUE, AS_OF, FRESHNESS)
 
 
-def _state_command(store: Store) -> tuple[Any, ...]:
-    return ("HMGET", features_key(store.namespace), *_FIELDS)
+def _state_command(namespace: str) -> tuple[Any, ...]:
+    return ("HMGET", features_key(namespace), *_FIELDS)
 
 
 def _state(told: Sequence[bytes | None]) -> FeatureState:

@@ -15,6 +15,7 @@ from schemas.records import decode_dead_letter
 from serving.access import Store, store_errors
 from serving.cells import damage
 from serving.deadletters import read_reasons
+from serving.erasure import erase_features
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class ForgottenUser:
 
     recommender_rows: int
     dead_letters: int
+    feature_records: int
 
 
 def forget_user(store: Store, user_id: str, *, also: str | None = None) -> ForgottenUser:
-    """Delete a user's row of the recommender and every dead letter that names them; `also` is another id of theirs.
+    """Delete a user's row of the recommender, features, and dead letters that name them; `also` is another id of theirs.
 
-    The log of orders and credits name no users. Costs a walk over all dead letters. May be repeated.
+    The log of orders and credits name no users. Costs a walk over all dead letters and the ids of all pairs with
+    users. May be repeated. A running job drops what it holds in memory when it is next started.
     """
     names = {user_id, also or user_id}
     letters = [(key, field) for key, field, raw in _letters(store) if _names_user(raw, names)]
@@ -37,7 +40,7 @@ def forget_user(store: Store, user_id: str, *, also: str | None = None) -> Forgo
         held: Any = store.client.eval(BURY, 2, key, mark_key(key), user_id, TOMBSTONE)
         for letter_key, field in letters:
             store.client.hdel(letter_key, field)
-    return ForgottenUser(int(held), len(letters))
+    return ForgottenUser(int(held), len(letters), erase_features(store, user_id))
 
 
 def _letters(store: Store) -> Iterator[tuple[str, bytes, bytes]]:

@@ -1,5 +1,6 @@
 """`interestream features list|get|describe|forget`: the feature views, and what they say of whom."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -152,20 +153,22 @@ def forget(
     settings: Settings,
     as_json: options.Json = False,
 ) -> None:
-    """Erase a user from all features, and leave a tombstone that keeps later events out.
+    """Erase a user from features, recommendations and dead letters, and leave tombstones that keep later events out.
 
     What stands in Redis goes at once; a job that is running drops what it holds when it is next started.
     """
     from runners.embedded_redis import open_redis
-    from runners.erasure import erase_user
+    from serving.access import Store
+    from serving.forgetting import forget_user
 
     with open_redis(settings.redis, settings.data_dir) as store:
-        gone = erase_user(store.client, settings.namespace, user_id)
+        gone = forget_user(Store(store.client, settings.namespace), user_id)
     if as_json:
-        print_json({"user_id": user_id, "erased": gone})
+        print_json({"user_id": user_id, "erased": gone.feature_records, **asdict(gone)})
         return
     note(
-        f"Erased {gone} feature records of {user_id}. Start running jobs again: they leave the user out from then on."
+        f"Erased {gone.feature_records} feature records of {user_id}, {gone.recommender_rows} of the recommender and "
+        f"{gone.dead_letters} dead letters. Start running jobs again: they leave the user out from then on."
     )
 
 

@@ -7,9 +7,8 @@ from msgspec import Meta
 
 from serving.http.answers import Answer
 from serving.http.endpoint import Asked, Endpoint, Nothing, Subject
-from serving.http.features import FeatureValue
+from serving.http.features import FeatureValue, entity_of, read_values
 from serving.http.parameters import Id
-from serving.http.problems import RequestError
 from serving.http.service import Service
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -111,13 +110,8 @@ def _column(values: list[Any], statuses: list[str]) -> FeatureColumn:
 
 
 async def _read(service: Service, entity: str, ids: list[str], features: list[str] | None) -> FeaturesAnswer:
-    stored = [service.stored_user(each) for each in ids] if entity == "user" else ids
-    found = await service.features.read(entity, stored, features)
-    if found is None:
-        raise RequestError(
-            404, f"No features of {entity!r} are published.", "Run a pipeline that publishes feature views."
-        )
-    seen = await service.store.ask_together([])
+    stored = [service.stored_user(each) for each in ids] if entity_of(entity) == "user_id" else ids
+    seen, found = await read_values(service.store, entity_of(entity), stored, features)
     held = [EntityFeatures(each, values) for each, values in zip(ids, found, strict=True)]
     return FeaturesAnswer(entity=entity, entities=held, **service.told(seen))
 

@@ -1,13 +1,27 @@
-"""Where features come from: a protocol, so that the endpoints do not depend on how they are stored."""
+"""Features over HTTP: chosen by `view:name`, read with the answer's frame in one round trip."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
+from schemas.errors import UsageError
+from schemas.features.identity import entity_id
+from schemas.features.layout import Feature
+from serving.features import (
+    EntityFeatures,
+    evaluated,
+    feature_answers,
+    feature_commands,
+)
+from serving.http.problems import RequestError
+from serving.http.store import AsyncStore, Seen
+
+_NO_HINT = "Ask `interestream features list` what there is."
+
 
 class FeatureValue(msgspec.Struct, frozen=True):
-    """One feature of one entity; `status` is `ok`, `stale` or `missing`."""
+    """One feature of one entity; `status` is `ok`, `stale` or `missing`, `age_ms` that of the entity's newest event."""
 
     view: str
     name: str
@@ -16,23 +30,53 @@ class FeatureValue(msgspec.Struct, frozen=True):
     age_ms: int | None = None
 
 
-class FeatureSource(Protocol):
-    """Reads features of many entities of one kind at once; None where no view of that kind is published."""
+async def read_values(
+    store: AsyncStore, entity: str, ids: Sequence[str], features: Sequence[str] | None
+) -> tuple[Seen, list[list[FeatureValue]]]:
+    """Return each id's features, in the order of the ids; an id of several fields has `+` between them.
 
-    async def read(
-        self, entity: str, ids: Sequence[str], features: Sequence[str] | None, /
-    ) -> list[list[FeatureValue]] | None:
-        """Return each id's features, in the order of the ids; `features` are `view:name`, None: all."""
+    `features` are `view:name`, or `view` for all of one; None is all of the entity. Raises a problem for what is not kept.
+    """
+    wanted = [entity_id(each.split("+", entity.count("+"))) for each in ids]
+    commands, places = feature_commands(store.namespace, entity, wanted)
+    seen = await store.ask_together(commands)
+    try:
+        state, held = feature_answers(seen.answers, places)
+        layout = state.layout(entity)
+    except UsageError as error:
+        raise RequestError(404, str(error), _NO_HINT) from error
+    chosen = _chosen(list(layout.features), features)
+    found = evaluated(layout, wanted, held, chosen, state.as_of_ms, state.version)
+    return seen, [_told(each, chosen) for each in found]
 
 
-class NoFeatures:
-    """What there is where no feature view is published."""
+def entity_of(name: str) -> str:
+    """Return the entity by the name that fields give it: `user` is `user_id`, so is `user_id`.
 
-    async def read(
-        self,
-        _entity: str,
-        _ids: Sequence[str],
-        _features: Sequence[str] | None,
-    ) -> list[list[FeatureValue]] | None:
-        """Return None."""
-        return None
+    >>> entity_of("user"), entity_of("user_id+category_id")
+    ('user_id', 'user_id+category_id')
+    """
+    return "+".join(part if part.endswith(("_id", "_source")) else f"{part}_id" for part in name.split("+"))
+
+
+def _chosen(features: list[Feature], names: Sequence[str] | None) -> list[Feature]:
+    if names is None:
+        return features
+    by_name: dict[str, list[Feature]] = {}
+    for each in features:
+        by_name.setdefault(each.view, []).append(each)
+        by_name[f"{each.view}:{each.label}"] = [each]
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise RequestError(404, f"There is no feature {unknown[0]!r} of this entity.", _NO_HINT)
+    return [each for name in names for each in by_name[name]]
+
+
+def _told(found: EntityFeatures, chosen: Sequence[Feature]) -> list[FeatureValue]:
+    names = [(each.view, each.label) for each in chosen]
+    return [
+        FeatureValue(
+            view, label, found.values[f"{view}.{label}"], found.statuses[f"{view}.{label}"], found.age_ms
+        )
+        for view, label in names
+    ]

@@ -8,7 +8,6 @@ from typing import Any
 
 from serving.http.answers import told
 from serving.http.config import ServeConfig
-from serving.http.features import FeatureSource, NoFeatures
 from serving.http.hub import Hub
 from serving.http.meters import Meters
 from serving.http.principals import Doorkeeper, pseudonym, secret_bytes
@@ -30,7 +29,6 @@ class Service:
     store: AsyncStore
     open_reader: Callable[[], Reader]
     now_ms: Callable[[], int] = wall_clock_ms
-    features: FeatureSource = field(default_factory=NoFeatures)
     job: JobState = field(default_factory=lambda: JobState({}, {}))
     doorkeeper: Doorkeeper = field(init=False)
     hub: Hub = field(init=False)

@@ -16,6 +16,7 @@ class Forgotten(msgspec.Struct):
     user_id: str
     recommender_rows: int
     dead_letters: int
+    feature_records: int
 
 
 async def forget(asked: Asked[UserPath, Nothing, None]) -> Forgotten:
@@ -24,7 +25,7 @@ async def forget(asked: Asked[UserPath, Nothing, None]) -> Forgotten:
     found = await asyncio.to_thread(
         forget_user, service.open_reader().store, service.stored_user(user_id), also=user_id
     )
-    return Forgotten(user_id, found.recommender_rows, found.dead_letters)
+    return Forgotten(user_id, found.recommender_rows, found.dead_letters, found.feature_records)
 
 
 FORGET_USER: Final = Endpoint(

@@ -44,11 +44,11 @@ def test_rows_and_dead_letters_go_and_others_stay(client: redis.Redis, writer: W
     writer.refused("malformed_json", "a", letter(b'{"user_id": "u1"'))
     writer.refused("too_late", "b", letter(b'{"event_id": "u1", "user_id": "u2"}'))
     writer.refused("too_late", "c", letter(b'{"user_id": "u1", "event_type": "view"}'))
-    assert forget_user(Store(client, "is"), "u1") == ForgottenUser(1, 2)
+    assert forget_user(Store(client, "is"), "u1") == ForgottenUser(1, 2, 0)
     assert held(client, "u1") == TOMBSTONE
     assert held(client, "u2") is not None
     assert list(client.hgetall("is:{d:too_late}")) == [b"b"]
-    assert forget_user(Store(client, "is"), "u1") == ForgottenUser(0, 0)
+    assert forget_user(Store(client, "is"), "u1") == ForgottenUser(0, 0, 0)
 
 
 def test_what_is_written_later_does_not_bring_a_user_back(client: redis.Redis, publish) -> None:  # type: ignore[no-untyped-def]

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import ssl
 import time
+from array import array
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from serving_by_hand import asking, served
 
-from online_models.payload import UserPayload
+from online_models.payload import Ranked, UserPayload
 from runners.embedded_redis import OpenRedis
 from schemas.keys import TOMBSTONE, recommender_key
 from serving.http.principals import pseudonym
@@ -106,6 +107,12 @@ def test_a_forgotten_user_is_recommended_what_anybody_is(
     api: httpx.Client, published_store: OpenRedis
 ) -> None:
     key = recommender_key("is", "u", "u1")
-    published_store.client.hset(key, "u1", b"\0" * 20 + msgspec.msgpack.encode(UserPayload(["i1"], [5], 1)))
-    assert api.delete("/v1/users/u1").json() == {"user_id": "u1", "recommender_rows": 1, "dead_letters": 0}
+    payload = UserPayload(1, Ranked(["i1"], array("f", [1.0]).tobytes(), b"\0"))
+    published_store.client.hset(key, "u1", b"\0" * 20 + msgspec.msgpack.encode(payload))
+    assert api.delete("/v1/users/u1").json() == {
+        "user_id": "u1",
+        "recommender_rows": 1,
+        "dead_letters": 0,
+        "feature_records": 0,
+    }
     assert api.get("/v1/recommendations/u1").json()["fallback"] is True

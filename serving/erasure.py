@@ -2,38 +2,40 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from schemas.features.identity import PERSONAL
 from schemas.features.layout import EntityLayout, decoded
 from schemas.keys import (
     BUCKETS,
+    BURY,
     CATALOGUE,
+    TOMBSTONE,
     US,
     VERSION_BYTES,
     erased_key,
     feature_bucket_key,
     features_key,
+    mark_key,
 )
-
-if TYPE_CHECKING:
-    from transforms.io.redis_client import Client
+from serving.access import Store, store_errors
 
 
-def erase_user(client: "Client", namespace: str, user_id: str, clock: Callable[[], float] = time.time) -> int:
+def erase_features(store: Store, user_id: str, clock: Callable[[], float] = time.time) -> int:
     """Erase a user; returns how many records went. Reads the ids of all pairs with users: minutes for a hundred million.
 
     The tombstone is written first, so that no job that starts meanwhile brings the user back.
     """
-    redis: Any = client
-    redis.hset(erased_key(namespace), user_id, int(clock() * 1000))
-    held = redis.hget(features_key(namespace), CATALOGUE)
-    layouts = decoded(held[VERSION_BYTES:]).entities if held else ()
-    return sum(_erased_from(redis, namespace, layout, user_id) for layout in layouts)
+    redis: Any = store.client
+    with store_errors():
+        redis.hset(erased_key(store.namespace), user_id, int(clock() * 1000))
+        held = redis.hget(features_key(store.namespace), CATALOGUE)
+        layouts = decoded(held[VERSION_BYTES:]).entities if held else ()
+        return sum(_erased_from(redis, store.namespace, layout, user_id) for layout in layouts)
 
 
 def _erased_from(redis: Any, namespace: str, layout: EntityLayout, user_id: str) -> int:
-    """Put tombstones, a version alone, in place of the records of a user in one kind of entity."""
+    """Put tombstones, which nothing is newer than, in place of the records of a user in one kind of entity."""
     places = [place for place, name in enumerate(layout.entity) if name in PERSONAL]
     gone = 0
     for number in range(BUCKETS) if places else ():
@@ -41,7 +43,5 @@ def _erased_from(redis: Any, namespace: str, layout: EntityLayout, user_id: str)
         for field in redis.hkeys(key):
             parts = field.decode().split(US)
             if any(parts[place] == user_id for place in places):
-                value = redis.hget(key, field)
-                redis.hset(key, field, value[:VERSION_BYTES])
-                gone += len(value) > VERSION_BYTES
+                gone += int(redis.eval(BURY, 2, key, mark_key(key), field, TOMBSTONE))
     return gone
