@@ -33,7 +33,7 @@ class SeenState(NamedTuple):
     """In which sessions each item was: the latest ones in a ring, by number."""
 
     recent: np.ndarray
-    sightings: np.ndarray
+    times: np.ndarray
 
 
 class SessionState(NamedTuple):
@@ -52,7 +52,7 @@ class VisitState(NamedTuple):
     number: np.ndarray
 
 
-SEEN: Layout = {"recent": Column(np.int32, (RECENT,), -1), "sightings": Column(np.int64)}
+SEEN: Layout = {"recent": Column(np.int32, (RECENT,), -1), "times": Column(np.int64)}
 SESSION: Layout = {
     "number": Column(np.int32, fill=-1),
     "item": Column(np.int32, (LENGTH,), -1),
@@ -77,8 +77,8 @@ def join_session(
         _begin(sessions, number)
     at = number % SESSIONS
     if not _has(sessions, at, item):
-        seen.recent[item, seen.sightings[item] % RECENT] = number
-        seen.sightings[item] += 1
+        seen.recent[item, seen.times[item] % RECENT] = number
+        seen.times[item] += 1
     sessions.item[at, sessions.length[at] % LENGTH] = item
     sessions.length[at] += 1
     sessions.last_ms[at] = now_ms
@@ -139,7 +139,7 @@ def _meet(
 ) -> int:
     """Counts the sessions that an item was in as neighbours; says how many there are now."""
     item, own, touched = asked
-    count = seen.sightings[item]
+    count = seen.times[item]
     for r in range(min(count, RECENT)):
         number = seen.recent[item, (count - 1 - r) % RECENT]
         s = number % SESSIONS

@@ -10,7 +10,7 @@ from online_models.baselines.plain import Session
 class BiasedMF:
     """`river.reco.BiasedMF` over users; scores every item seen, so it is asked seldom.
 
-    Costs 10 µs a known item and question.
+    Costs one prediction of river a known item and question.
 
     >>> model = BiasedMF()
     >>> model.learn((0, 1), [], 7)
