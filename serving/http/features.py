@@ -17,7 +17,7 @@ from serving.features import (
 from serving.http.problems import RequestError
 from serving.http.store import AsyncStore, Seen
 
-_NO_HINT = "Ask `interestream features list` what there is."
+_NO_HINT = "`interestream features list` tells which feature views there are."
 
 
 class FeatureValue(msgspec.Struct, frozen=True):
