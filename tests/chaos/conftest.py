@@ -92,7 +92,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Und
 
 def _undisturbed(count: int, home: Path) -> Undisturbed:
     file = generated(home / "events.jsonl", count, 20)
-    replayed(home / "job", file)
+    replayed(home / "job", file, features=True)
     with open_redis(None, home / "job") as store:
         counts = platform_counts(store.client)
     return Undisturbed(file, file.read_bytes().splitlines(keepends=True), exported(home / "job"), counts)

@@ -55,7 +55,7 @@ def anew(folder: Path, tmp_path: Path) -> Path:
 def test_nothing_to_do_leaves_everything_as_it_is(folder: Path, tmp_path: Path) -> None:
     replayed(tmp_path / "home", folder)
     before = contents(exported(tmp_path / "home"))
-    again = command("replay", folder, "--no-recommender", "--data-dir", tmp_path / "home")
+    again = command("replay", folder, "--no-recommender", "--no-features", "--data-dir", tmp_path / "home")
     assert "Nothing to do" in again.stdout
     report = replayed(tmp_path / "home", folder)
     assert (report.nothing_to_do, report.events) == (True, 0)
