@@ -28,7 +28,7 @@ def test_a_replay_ends_with_the_boards_of_its_export(generate: Callable[..., Pat
     assert {place[2] for place in kept} == {"hour", "day", "total"}
 
 
-@pytest.mark.parametrize("scope", ["item", "traffic_source"])
+@pytest.mark.parametrize("scope", ["item"])
 def test_a_board_that_is_as_of_the_figures_is_ranked_from_them(
     scope: str, generate: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """The demo over the real sample that ships, held against DuckDB over the sample itself."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -128,7 +129,7 @@ def test_without_no_serve_it_serves_what_it_shows(folder: Path, shown: Any) -> N
         try:
             assert served.stderr is not None
             line = next(line for line in served.stderr if "until Ctrl-C" in line)
-            url = line.split()[2]
+            url = re.search(r"http://[\w.:]*\w", line)[0]
             total = httpx.get(f"{url}/v1/metrics/platform/all", timeout=60).json()["rows"][0]
             served.send_signal(signal.SIGTERM)
             assert served.wait(120) == 0
