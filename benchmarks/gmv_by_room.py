@@ -90,7 +90,9 @@ def run(build: Build, events: Path, redis_url: str, home: Path, dims: Path | Non
         build(pipeline, sources, options)
 
     live_room.build_live_room = composed
-    request = JobRequest(kind="replay", sources=(str(events),), recommender=False, dims=dims)
+    request = JobRequest(
+        kind="replay", sources=(str(events),), recommender=False, attribution=False, features=False, dims=dims
+    )
     settings = replace(Settings(data_dir=home), redis=redis_url)
     report = run_job(request, settings, Console(stderr=True, quiet=True))
     return {
