@@ -29,8 +29,8 @@ $(READY): setup.py pyproject.toml requirements.txt
 demo: $(READY) ## replay a simulated evening into an embedded Redis and show the results
 	$(BIN)/interestream demo $(ARGS)
 
-test: $(READY) ## run all tests, three at a time
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+test: $(READY) ## run all tests, two at a time
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 e2e: $(READY) ## drive the live wall in a real browser (Chromium); with npm, also check the page's types, build and accessibility
 	if command -v npm >/dev/null; then cd serving/wall/web && npm ci --no-audit --no-fund && npm run build; fi
