@@ -42,8 +42,9 @@ def server(evening: Evening) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Open for one file: meanwhile its event loop runs in this thread, where other tests want theirs."""
     api = pytest.importorskip(
         "playwright.sync_api", reason="the browser is driven by playwright: pip install playwright"
     )
