@@ -9,6 +9,7 @@ from runners.cli import options
 from runners.cli.configured import configured
 from runners.cli.output import note, print_json, print_table
 from runners.settings import Settings
+from schemas.errors import SourceError
 
 if TYPE_CHECKING:
     from online_models.prequential import Evaluation
@@ -45,6 +46,11 @@ def evaluate(
     models = {**default_models(), **({} if fast else slow_models()), **(ablations() if ablate else {})}
     log, refused = read_interactions(paths, settings.currency)
     result = predict_then_learn(log, models, last_half=last_half, every=every)
+    if not result.predictions:
+        raise SourceError(
+            f"Nothing could be asked: of {result.events:,} interactions ({refused:,} events refused) no click is behind the "
+            "first of its session. Give files with sessions of several clicks, or see interestream validate."
+        )
     if as_json:
         print_json(result.as_dict() | {"refused": refused})
         return

@@ -39,3 +39,14 @@ def test_it_prints_what_the_contract_names(tmp_path: Path) -> None:
     assert 0 < figures["mrr_at_10"] <= figures["hit_rate_at_10"] <= figures["hit_rate_at_20"] <= 1
     assert figures["coverage_at_10"] == 1.0
     assert sum(w["only_first"] + w["only_second"] for w in told["mcnemar_against_popularity"]) <= 120
+
+
+def test_files_of_which_nothing_can_be_asked_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "noise.jsonl"
+    path.write_bytes(bytes(range(256)) + b"\n" + json.dumps(click(1, "u", "i")).encode() + b"\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "runners.cli.app", "evaluate", str(path), "--fast"],
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Nothing could be asked: of 1 interactions" in done.stderr.replace("\n", " ")
