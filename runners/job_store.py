@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.keys import (
     BOARDS,
-    BURY,
-    TOMBSTONE,
     VERSION_BYTES,
     counts_key,
     epoch_key,
     erased_key,
     job_key,
-    mark_key,
     snapshot_key,
     unpack,
     unpack_version,
 )
+from schemas.scripts import TOMBSTONE
+from serving.erasure import bury
 
 if TYPE_CHECKING:
     from transforms.io.redis_client import Client
@@ -71,7 +70,7 @@ class JobStore:
         forgotten = self._tombstones()
         self._unlink(key for key in self._keys("*") if key not in keep)
         for key, field in forgotten:
-            self._redis.eval(BURY, 2, key, mark_key(key), field, TOMBSTONE)
+            bury(self._redis, key, field)
 
     def _tombstones(self) -> list[tuple[str, str]]:
         """Return where they are, in order of key and field."""

@@ -8,9 +8,7 @@ from schemas.features.identity import PERSONAL
 from schemas.features.layout import EntityLayout, decoded
 from schemas.keys import (
     BUCKETS,
-    BURY,
     CATALOGUE,
-    TOMBSTONE,
     US,
     VERSION_BYTES,
     erased_key,
@@ -18,6 +16,7 @@ from schemas.keys import (
     features_key,
     mark_key,
 )
+from schemas.scripts import BURY, TOMBSTONE
 from serving.access import Store, store_errors
 
 
@@ -43,5 +42,10 @@ def _erased_from(redis: Any, namespace: str, layout: EntityLayout, user_id: str)
         for field in redis.hkeys(key):
             parts = field.decode().split(US)
             if any(parts[place] == user_id for place in places):
-                gone += int(redis.eval(BURY, 2, key, mark_key(key), field, TOMBSTONE))
+                gone += bury(redis, key, field)
     return gone
+
+
+def bury(client: Any, key: str, field: bytes | str) -> bool:
+    """Put a tombstone, which nothing is newer than, in place of a field of a hash; returns whether it held anything."""
+    return bool(client.eval(BURY, 2, key, mark_key(key), field, TOMBSTONE))

@@ -6,16 +6,15 @@ later is older, so `SET_NEWER` refuses it; a reader finds nothing. It stays when
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
-from schemas.keys import BURY, TOMBSTONE, VERSION_BYTES, dead_letter_key, mark_key, recommender_key
+from schemas.keys import VERSION_BYTES, dead_letter_key, recommender_key
 from schemas.records import decode_dead_letter
 from serving.access import Store, store_errors
 from serving.cells import damage
 from serving.deadletters import read_reasons
-from serving.erasure import erase_features
+from serving.erasure import bury, erase_features
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def forget_user(store: Store, user_id: str, *, also: str | None = None) -> Forgo
     letters = [(key, field) for key, field, raw in _letters(store) if _names_user(raw, names)]
     key = recommender_key(store.namespace, "u", user_id)
     with store_errors():
-        held: Any = store.client.eval(BURY, 2, key, mark_key(key), user_id, TOMBSTONE)
+        held = bury(store.client, key, user_id)
         for letter_key, field in letters:
             store.client.hdel(letter_key, field)
     return ForgottenUser(int(held), len(letters), erase_features(store, user_id))

@@ -8,8 +8,9 @@ import redis
 from published import Writer
 
 from runners.job_store import JobStore
-from schemas.keys import TOMBSTONE, Version, pack_version, recommender_key
+from schemas.keys import Version, pack_version, recommender_key
 from schemas.records import DeadLetterRecord
+from schemas.scripts import TOMBSTONE
 from serving.access import Store
 from serving.forgetting import ForgottenUser, forget_user
 from transforms.io.redis_publisher import RedisPublishers

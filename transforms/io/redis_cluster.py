@@ -11,7 +11,8 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.crc import key_slot
 from redis.exceptions import AskError, MovedError
 
-from schemas.keys import SCRIPTS, writers_key
+from schemas.keys import writers_key
+from schemas.scripts import SCRIPTS
 from transforms.io.redis_client import AWAY, node_at, open_cluster
 from transforms.io.redis_exchange import Part, exchange, pack
 

@@ -19,9 +19,6 @@ from schemas.changes import FIELD, KEPT
 from schemas.errors import StoreError
 from schemas.keys import (
     RAISE,
-    SCRIPTS,
-    SET_BOARDS,
-    SET_NEWER,
     TELL,
     VERSION_BYTES,
     epoch_key,
@@ -31,6 +28,7 @@ from schemas.keys import (
     progress_key,
 )
 from schemas.metrics import BOARD_METRICS
+from schemas.scripts import SCRIPTS, SET_BOARDS, SET_NEWER
 from transforms import checkpoints
 from transforms.archive import Write
 from transforms.boards import Board, unarchived
@@ -142,7 +140,7 @@ class RedisPublisher:
         self._patiently(lambda: forget_strays(self._link.client, self._config.namespace, epoch, strays))
 
     def set_newer(self, key: str, fields: Sequence[bytes | str], values: Sequence[bytes]) -> None:
-        """Write each value unless a newer one stands there; see `schemas.keys.SET_NEWER`."""
+        """Write each value unless a newer one stands there; see `schemas.scripts.SET_NEWER`."""
         if not len(fields):
             return
         self._judged.append(len(self._commands))
@@ -155,7 +153,7 @@ class RedisPublisher:
             self._add(key, (*head, *chain.from_iterable(zip(fields, values, strict=True))), len(fields))
 
     def set_boards(self, key: str, version: bytes, boards: Sequence[Board]) -> None:
-        """Replace each leaderboard unless newer ones stand there; see `schemas.keys.SET_BOARDS`."""
+        """Replace each leaderboard unless newer ones stand there; see `schemas.scripts.SET_BOARDS`."""
         self._judged.append(len(self._commands))
         keys = (mark_key(key), *(f"{key}:{board.metric}" for board in boards))
         command: list[Any] = ["EVALSHA", self._sha(SET_BOARDS), len(keys), *keys, version]

@@ -21,7 +21,8 @@ from serving_by_hand import asking, served
 
 from online_models.payload import Ranked, UserPayload
 from runners.embedded_redis import OpenRedis
-from schemas.keys import TOMBSTONE, recommender_key
+from schemas.keys import recommender_key
+from schemas.scripts import TOMBSTONE
 from serving.http.principals import pseudonym
 
 SECRET = "p" * 40

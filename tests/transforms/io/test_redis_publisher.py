@@ -23,7 +23,6 @@ from schemas.changes import FIELD, KEPT
 from schemas.errors import StoreError
 from schemas.keys import (
     BOARDS,
-    SET_NEWER,
     Version,
     board_key,
     changes_key,
@@ -34,6 +33,7 @@ from schemas.keys import (
     unpack,
     window_index_key,
 )
+from schemas.scripts import SET_NEWER
 from transforms import checkpoints
 from transforms.boards import Board, archived
 from transforms.checkpoints import Checkpoints
