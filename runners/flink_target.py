@@ -134,7 +134,7 @@ def _job_server(settings: Settings, master: str, tell: Tell) -> Iterator[FlinkTa
     """Run a job server of ours before a foreign cluster, which gets Beam's jars with the job."""
     cache, folder = cache_home(os.environ), settings.data_dir.resolve() / "flink-job-server"
     jars = flink_class_path(cache, os.environ, tell)
-    chosen = ports.choose({"jobs": 0, "artifacts": 0})
+    chosen = ports.choose({"jobs": 0, "artifacts": 0}, str(folder))
     address = master if "://" in master else f"http://{master}"
     member = foreign_job_server(find_java(os.environ).program, jars, folder, address, chosen)
     write_job_configuration(folder)

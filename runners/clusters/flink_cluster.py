@@ -41,7 +41,7 @@ def up(
         running = state.alive()
         shape = _shape(shape, state, bool(running))
         if not running:
-            state.ports = ports.choose(DEFAULT_PORTS)
+            state.ports = ports.choose(DEFAULT_PORTS, str(folder))
         state.shape = asdict(shape)
         state.write()
         write_configuration(folder, shape, state.ports)

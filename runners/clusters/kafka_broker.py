@@ -53,7 +53,7 @@ def up(folder: Path, cache: Path, environment: Mapping[str, str], tell: Tell) ->
     with changing(folder) as state:
         if not state.alive():
             # The port is part of what clients were told; it is kept where it is free.
-            state.ports = ports.choose(state.ports or DEFAULT_PORTS)
+            state.ports = ports.choose(state.ports or DEFAULT_PORTS, str(folder))
             write_settings(folder, state.ports)
             _format(java.program, jars, folder)
         members = [broker(java.program, jars, folder, state.ports)]

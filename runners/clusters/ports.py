@@ -1,26 +1,79 @@
-"""Ports on loopback: the usual one where it is free, else any."""
+"""Ports on loopback: the usual one where it is free, else any.
 
+A port is chosen some seconds before a server listens on it. Until then a note beside other temporary files tells
+clusters that come up at the same time that it is taken.
+"""
+
+import fcntl
+import json
+import os
 import socket
-from collections.abc import Mapping
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
 
 HOST = "127.0.0.1"
+_TRIES: Final = 100
+_TAKEN_FOR_S: Final = 120.0
+"""How long a cluster may take to listen on what it chose."""
+
+Taken = dict[str, tuple[float, str]]
+"""Ports as JSON has them, until when each is taken, and by whom."""
 
 
-def choose(wanted: Mapping[str, int]) -> dict[str, int]:
-    """Return a free port for each name, no two the same; the wanted one where nobody listens on it."""
+def choose(
+    wanted: Mapping[str, int],
+    owner: str,
+    notes: Path | None = None,
+    clock: Callable[[], float] = time.time,
+) -> dict[str, int]:
+    """Return a free port for each name, no two the same; the wanted one where nobody listens on it or is about to.
+
+    `owner` is who asks, a folder or the like: what it took before it may take again.
+    """
     chosen: dict[str, int] = {}
     with_ends: list[socket.socket] = []
-    try:
-        for name, port in wanted.items():
-            end = _bound(port) or _bound(0)
-            if end is None:
-                raise OSError("no port is free on loopback")
-            with_ends.append(end)
-            chosen[name] = end.getsockname()[1]
-    finally:
-        for end in with_ends:
-            end.close()
+    with _noted(notes or _own_notes(), clock) as taken:
+        others = {port for port, (_, by) in taken.items() if by != owner}
+        try:
+            for name, port in wanted.items():
+                end = _free(port, others)
+                if end is None:
+                    raise OSError("no port is free on loopback")
+                with_ends.append(end)
+                chosen[name] = end.getsockname()[1]
+        finally:
+            for end in with_ends:
+                end.close()
+        taken.update({str(port): (clock() + _TAKEN_FOR_S, owner) for port in chosen.values()})
     return chosen
+
+
+def _own_notes() -> Path:
+    return Path(tempfile.gettempdir()) / f"interestream-ports-{os.getuid()}.json"
+
+
+@contextmanager
+def _noted(notes: Path, clock: Callable[[], float]) -> Iterator[Taken]:
+    """Hold the notes of this user's chosen ports for one change; what has run out is left out."""
+    descriptor = os.open(notes, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        taken = {port: by for port, by in _read(held.read()).items() if by[0] > clock()}
+        yield taken
+        held.seek(0)
+        held.truncate()
+        held.write(json.dumps(taken))
+
+
+def _read(text: str) -> Taken:
+    try:
+        return dict(json.loads(text)) if text else {}
+    except (ValueError, TypeError):
+        return {}  # Left half written by a process that was killed: what it took it did not start.
 
 
 def answers(port: int, patience_s: float = 0.5) -> bool:
@@ -30,6 +83,18 @@ def answers(port: int, patience_s: float = 0.5) -> bool:
             return True
     except OSError:
         return False
+
+
+def _free(wanted: int, others: set[str]) -> socket.socket | None:
+    """Return an end on a port that is free and no other's: the wanted one, else any."""
+    if str(wanted) not in others and (end := _bound(wanted)):
+        return end
+    for _ in range(_TRIES):
+        end = _bound(0)
+        if end is None or str(end.getsockname()[1]) not in others:
+            return end
+        end.close()
+    return None
 
 
 def _bound(port: int) -> socket.socket | None:

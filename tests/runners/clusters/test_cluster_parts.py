@@ -20,15 +20,37 @@ from schemas.errors import StateError, UsageError
 PORTS = {name: 10_000 + place for place, name in enumerate(DEFAULT_PORTS)}
 
 
-def test_a_port_that_is_taken_is_passed_over() -> None:
+def test_a_port_that_is_taken_is_passed_over(tmp_path: Path) -> None:
     with socket.create_server((ports.HOST, 0)) as taken:
         number = taken.getsockname()[1]
-        chosen = ports.choose({"a": number, "b": 0, "c": 0})
+        chosen = ports.choose({"a": number, "b": 0, "c": 0}, "one", tmp_path / "notes")
         assert number not in chosen.values()
         assert len(set(chosen.values())) == 3
         assert ports.answers(number)
-    assert ports.choose({"a": number}) == {"a": number}
+    assert ports.choose({"a": number}, "one", tmp_path / "notes") == {"a": number}
     assert not ports.answers(number)
+
+
+def test_a_port_that_another_is_about_to_listen_on_is_passed_over_until_it_has_had_its_time(
+    tmp_path: Path,
+) -> None:
+    now, notes = 1_000.0, tmp_path / "notes"
+    with socket.create_server((ports.HOST, 0)) as held:
+        number = held.getsockname()[1]
+
+    def choose(owner: str) -> int:
+        return ports.choose({"a": number}, owner, notes, lambda: now)["a"]
+
+    assert choose("one") == choose("one") == number
+    assert choose("two") != number
+    now += 121
+    assert choose("two") == number
+    assert choose("one") != number
+
+
+def test_notes_that_were_left_half_written_hold_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text('{"80')
+    assert ports.choose({"a": 0}, "one", tmp_path / "notes")["a"] > 0
 
 
 def java_home(folder: Path, said: str) -> Path:
