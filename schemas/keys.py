@@ -13,9 +13,9 @@ older (`schemas.scripts`), so that a bundle run twice, late or out of order leav
 | `NS:{m:e:SCOPE:WINDOW:START}` | hash | id → cell of `EVENT_TIME_COUNTS` |
 | `NS:{m:o:SCOPE:WINDOW:START}` | hash | id → cell of `ORDER_TIME_COUNTS` |
 | `NS:{a:MODEL:AWINDOW:WINDOW:START}` | hash | channel US id → cell of `ATTRIBUTION_COUNTS` |
-| `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_COUNTS` |
+| `NS:{t:WINDOW:START}` | hash | channel US id → cell of `TOUCH_CELL` |
 | `NS:{n:MODEL:AWINDOW:WINDOW:START}` | hash | further channel US id → cell of `ATTRIBUTION_COUNTS` |
-| `NS:{g:WINDOW:START}` | hash | further channel US id → cell of `TOUCH_COUNTS` |
+| `NS:{g:WINDOW:START}` | hash | further channel US id → cell of `TOUCH_CELL` |
 | `NS:{f:START}` | hash | category US from US to → cell of moves: users, and of all days (`-1`) twice their median time |
 | `NS:{b:LAYER:SCOPE:WINDOW:START}:METRIC` | zset | id scored by its value: the first hundred; layer `e` or `o` as above |
 | `NS:{w:WINDOW}` | zset | START scored by itself: which windows exist |

@@ -46,11 +46,18 @@ EVENT_TIME_COUNTS: Final = (
 ORDER_TIME_COUNTS: Final = ("refunds_by_order_time_minor",)
 """Counts booked in the window in which the order was paid."""
 
-ATTRIBUTION_COUNTS: Final = ("credit_minor", "credited_micro_orders", "direct_credit_minor")
+ATTRIBUTION_COUNTS: Final = (
+    "credit_minor", "credited_micro_orders", "direct_credit_minor", "new_customer_credit_minor",
+)  # fmt: skip
 """Credit of one channel; orders in millionths, so that shares of an order add up exactly. Direct is the part of touches
-in the session of the order; the rest is indirect."""
+in the session of the order, the rest is indirect; that of new customers is the part of lines of a user's first order
+with the merchant."""
 
 TOUCH_COUNTS: Final = ("touches",)
+"""Counts of touches that add up."""
+REACHED: Final = ("reached_users",)
+"""Distinct users with a touch; stored behind the touches."""
+TOUCH_CELL: Final = (*TOUCH_COUNTS, *REACHED)
 
 METRICS: Final = (*EVENT_TIME_COUNTS, *ORDER_TIME_COUNTS, "net_gmv_minor")
 """The integer columns of `metrics.parquet`."""

@@ -15,7 +15,7 @@ from schemas.metrics import (
     MODELS,
     ORGANIC,
     TOTAL_START,
-    TOUCH_COUNTS,
+    TOUCH_CELL,
 )
 from serving.access import Store, read_together
 from serving.cells import decode_cell
@@ -46,7 +46,9 @@ class AttributionRow:
     indirect_credit_minor: int = 0
     cost_per_order_minor: float | None = None
     reached_users: int | None = None
-    new_customer_credit_minor: int | None = None
+    """Distinct users with a touch; None of `direct`, which no touch earned."""
+    new_customer_credit_minor: int = 0
+    """Credit of lines of a user's first order with the merchant."""
 
 
 def read_attribution(
@@ -97,8 +99,12 @@ def indirect(channel: str, identifier: str, credit_minor: int, direct_minor: int
     >>> indirect("coupon", "c", 9, 2), indirect("traffic_source", "direct", 9, 0)
     (7, 0)
     """
-    untouched = identifier == DIRECT and channel in (ORGANIC, *FURTHER_CHANNELS)
-    return 0 if untouched else credit_minor - direct_minor
+    return 0 if is_untouched(channel, identifier) else credit_minor - direct_minor
+
+
+def is_untouched(channel: str, identifier: str) -> bool:
+    """Say whether a channel is that of what no touch earned: it reaches nobody, which is not known of any user."""
+    return identifier == DIRECT and channel in (ORGANIC, *FURTHER_CHANNELS)
 
 
 def rows_of(
@@ -110,7 +116,8 @@ def rows_of(
         if channel not in wanted:
             continue
         credit = decode_cell(earned.get(field), ATTRIBUTION_COUNTS)
-        touches = decode_cell(touched.get(field), TOUCH_COUNTS)["touches"]
+        reach = decode_cell(touched.get(field), TOUCH_CELL)
+        touches = reach["touches"]
         credit_minor, direct_minor = credit["credit_minor"], credit["direct_credit_minor"]
         if touches or any(credit.values()):
             yield AttributionRow(
@@ -122,6 +129,8 @@ def rows_of(
                 touches,
                 direct_credit_minor=direct_minor,
                 indirect_credit_minor=indirect(channel, identifier, credit_minor, direct_minor),
+                reached_users=None if is_untouched(channel, identifier) else reach["reached_users"],
+                new_customer_credit_minor=credit["new_customer_credit_minor"],
             )
 
 

@@ -144,7 +144,7 @@ class DedupShard:
         )
         batches = [
             orders, facts_of(view), touches, payments, arm_exposures(view, none=not credited), coupon_events(view),
-            sums.visible, sums.hidden, users_batch(view, sums.asked_cells()), touch_partials(touches),
+            sums.visible, sums.hidden, users_batch(view, sums.asked_cells()), *touch_partials(touches),
             exposures_of(view, none=not credited),
         ]  # fmt: skip
         keys = ["order_id", TO_ALL, "user", "user", "user", TO_ALL, *(None for _ in batches[6:])]

@@ -269,18 +269,22 @@ def put_together(prefix_of, prefixes, prefix_bounds, column_of, rows, bounds, da
 
 @njit(cache=True, nogil=True)
 def count_pairs(codes, minutes, weights):
-    """Sum the weights of each (code, minute); returns code, minute and sum of each, in order of first appearance."""
+    """Sum the weights of each (code, minute).
+
+    Returns code, minute and sum of each, in order of first appearance, and of every row which of these it is.
+    """
     size = 16
     while size < 2 * len(codes):
         size *= 2
     table = np.full(size, _EMPTY, np.int32)
     held_code, held_minute = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64)
-    sums, count = np.zeros(len(codes), np.int64), 0
+    sums, count, numbers = np.zeros(len(codes), np.int64), 0, np.empty(len(codes), np.int32)
     for i in range(len(codes)):
         slot = _slot_of(table, held_code, held_minute, np.uint64(codes[i]), minutes[i])
         if table[slot] == _EMPTY:
             table[slot] = count
             held_code[count], held_minute[count] = codes[i], minutes[i]
             count += 1
-        sums[table[slot]] += weights[i]
-    return held_code[:count], held_minute[:count], sums[:count]
+        numbers[i] = table[slot]
+        sums[numbers[i]] += weights[i]
+    return held_code[:count], held_minute[:count], sums[:count], numbers

@@ -25,6 +25,11 @@ _COLUMNS = (
     "window_start", "channel", "id", "credit_minor", "credited_orders", "touches", "cost_minor", "roi",
     "direct_credit_minor", "indirect_credit_minor", "cost_per_order_minor", "reached_users", "new_customer_credit_minor",
 )  # fmt: skip
+_HEADS = {
+    "window_start": "window", "credited_orders": "orders", "reached_users": "users",
+    "new_customer_credit_minor": "new customers",
+}  # fmt: skip
+"""What stands over columns whose names take more room than their values."""
 
 
 @configured(*options.WHERE)
@@ -130,7 +135,8 @@ def print_channels(document: dict[str, Any]) -> None:
     if model:
         known = [name for name in _COLUMNS if any(row[name] is not None for row in rows)]
         shown = [[row[name] for name in known] for row in rows]
-        print_table(f"Credit under {model}, {where}", known, shown, "no credit is known")
+        heads = [_HEADS.get(name, name.removesuffix("_minor").replace("_", " ")) for name in known]
+        print_table(f"Credit in minor units under {model}, {where}", heads, shown, "no credit is known")
         return
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:

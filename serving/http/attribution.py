@@ -58,7 +58,7 @@ class Credit(msgspec.Struct):
     indirect_credit_minor: int
     cost_per_order_minor: float | None
     reached_users: int | None
-    new_customer_credit_minor: int | None
+    new_customer_credit_minor: int
 
 
 class TableQuery(Bounded, forbid_unknown_fields=True, kw_only=True):

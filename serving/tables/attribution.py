@@ -15,7 +15,7 @@ from schemas.metrics import (
     MODELS,
     ORGANIC,
     TOTAL_START,
-    TOUCH_COUNTS,
+    TOUCH_CELL,
 )
 from schemas.outputs import EXPORTS
 from serving.access import Store
@@ -31,7 +31,7 @@ def attribution_tables(
     store: Store, spans: Sequence[Span], attribution_windows: Sequence[str], *, further: bool
 ) -> Iterator[pa.Table]:
     """Yield one sorted table a model and attribution window, of the channels with credit or touches."""
-    widths = (len(ATTRIBUTION_COUNTS), len(TOUCH_COUNTS))
+    widths = (len(ATTRIBUTION_COUNTS), len(TOUCH_CELL))
     name = store.namespace
     for model in sorted(MODELS):
         for awindow in sorted(attribution_windows):
@@ -53,7 +53,7 @@ def _parts(ids: pa.Array, part: int) -> pa.Array:
 def _table(store: Store, model: str, attribution_window: str, figures: Figures) -> pa.Table:
     rows = len(figures.ids)
     kinds, ids = _parts(figures.ids, 0), _parts(figures.ids, 1)
-    credit, micro_orders, direct, touches = figures.counts.T
+    credit, micro_orders, direct, new_customer, touches, reached = figures.counts.T
     untouched = pc.is_in(figures.ids, value_set=pa.array(_UNTOUCHED)).to_numpy(zero_copy_only=False)
     cost, has_cost = _costs(store, kinds, ids, figures)
     arrays = [
@@ -71,8 +71,8 @@ def _table(store: Store, model: str, attribution_window: str, figures: Figures) 
         pa.array(direct),
         pa.array(np.where(untouched, 0, credit - direct)),
         _quotient(cost, micro_orders / MICRO, has_cost),
-        pa.nulls(rows, pa.int64()),
-        pa.nulls(rows, pa.int64()),
+        pa.array(reached, mask=untouched),
+        pa.array(new_customer),
     ]
     return ordered(pa.Table.from_arrays(arrays, schema=EXPORTS["attribution"]))
 

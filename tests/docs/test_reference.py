@@ -21,7 +21,7 @@ from schemas.metrics import (
     ORDER_TIME_COUNTS,
     RATIOS,
     SCOPES,
-    TOUCH_COUNTS,
+    TOUCH_CELL,
     UNIQUES,
     WINDOWS,
 )
@@ -141,7 +141,7 @@ def test_cells_are_in_the_stored_order() -> None:
             (*EVENT_TIME_COUNTS, *UNIQUES),
             ORDER_TIME_COUNTS,
             ATTRIBUTION_COUNTS,
-            TOUCH_COUNTS,
+            TOUCH_CELL,
             FUNNEL_CELL,
         )
     ]

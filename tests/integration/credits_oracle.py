@@ -92,6 +92,24 @@ SHARES: Final = """
 """
 
 
+# The merchants `unknown` and `none`, as those scopes have it, are one merchant each to its customers.
+NEW_LINES: Final = """
+    CREATE OR REPLACE TABLE new_lines AS
+    WITH paid AS (
+        SELECT e.user_id, e.order_id, e.item_id, e.event_time,
+               CASE WHEN m.item_id IS NULL THEN 'unknown' ELSE coalesce(m.merchant_id, 'none') END AS merchant
+        FROM events AS e LEFT JOIN merchant_of AS m ON m.item_id = e.item_id
+        WHERE event_type = 'order' AND order_status = 'paid'
+    ), purchases AS (
+        SELECT user_id, merchant, order_id, min(event_time) AS bought_ms FROM paid GROUP BY ALL
+    ), firsts AS (
+        FROM purchases
+        QUALIFY row_number() OVER (PARTITION BY user_id, merchant ORDER BY bought_ms, order_id) = 1
+    )
+    SELECT DISTINCT order_id, item_id FROM paid JOIN firsts USING (user_id, merchant, order_id)
+"""
+
+
 def book_credits(
     store: duckdb.DuckDBPyConnection, items: str | None = None, windows: Sequence[str] = DEFAULT
 ) -> None:
@@ -100,6 +118,7 @@ def book_credits(
     store.execute(f"CREATE OR REPLACE TABLE merchant_of AS SELECT item_id, merchant_id FROM {source}")
     store.execute(TOUCHES)
     store.execute(PAID)
+    store.execute(NEW_LINES)
     store.execute("DROP TABLE IF EXISTS true_credits")
     for window in windows:
         oldest, in_room, half_life = WINDOWS[window]
@@ -165,3 +184,45 @@ def _differences(store: duckdb.DuckDBPyConnection, ours: str, truth: str) -> lis
         f"SELECT 'truth', * FROM ({truth} EXCEPT ALL {ours})",
     )
     return store.execute(f"({' UNION ALL '.join(sides)}) ORDER BY 2, 3, 4, 5, 1 LIMIT 10").fetchall()
+
+
+def wrong_new_customers(store: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
+    """Return new customers' credit of channels, in any window under any model, that only one side has.
+
+    The credits are those exported line by line, which `wrong_credits` and the oracle of paths hold to the truth.
+    """
+    key = "model, attribution_window, channel, id"
+    truth = " UNION ALL ".join(
+        f"SELECT {key}, '{window}', ({start.replace('ZONE', 'Asia/Shanghai')})::BIGINT AS start_ms, "
+        "sum(credit_minor)::BIGINT AS credit "
+        "FROM (SELECT c.*, pay_ms AS at_ms FROM credits AS c JOIN new_lines USING (order_id, item_id) "
+        "JOIN true_lines USING (order_id, item_id)) GROUP BY ALL"
+        for window, start in WINDOW_STARTS.items()
+    )
+    ours = f'SELECT {key}, "window", epoch_ms(window_start), new_customer_credit_minor FROM attribution'
+    filled = "SELECT * FROM ({}) AS t(model, awindow, channel, id, w, start_ms, credit) WHERE credit <> 0"
+    return _differences(store, filled.format(ours), filled.format(truth))
+
+
+def wrong_reach(store: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
+    """Return channels and creators whose distinct users with a touch differ: at all up to 1,536, by 4 % beyond."""
+    touched = """
+        SELECT channel, id, event_time AS at_ms, user_id FROM true_touches
+        UNION ALL SELECT 'creator', coalesce(creator_id, 'none'), event_time, user_id FROM true_touches
+    """
+    truth = " UNION ALL ".join(
+        f"SELECT channel, id, '{window}' AS w, ({start.replace('ZONE', 'Asia/Shanghai')})::BIGINT AS start_ms, "
+        f"count(DISTINCT user_id) AS users FROM ({touched}) GROUP BY ALL"
+        for window, start in WINDOW_STARTS.items()
+    )
+    ours = """
+        SELECT DISTINCT channel, id, "window" AS w, epoch_ms(window_start) AS start_ms, reached_users AS reached
+        FROM (FROM attribution UNION ALL (FROM attribution_further WHERE channel = 'creator'))
+        WHERE reached_users > 0
+    """
+    return store.execute(f"""
+        SELECT * FROM ({truth}) AS t FULL JOIN ({ours}) AS o
+          ON t.channel = o.channel AND t.id = o.id AND t.w = o.w AND t.start_ms IS NOT DISTINCT FROM o.start_ms
+        WHERE users IS NULL OR reached IS NULL OR abs(reached - users) > CASE WHEN users > 1536 THEN 0.04 * users ELSE 0 END
+        LIMIT 10
+    """).fetchall()

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from credits_oracle import DEFAULT, MODELS, WINDOWS, book_credits, wrong_channels, wrong_credits
+from credits_oracle import (
+    DEFAULT,
+    MODELS,
+    WINDOWS,
+    book_credits,
+    wrong_channels,
+    wrong_credits,
+    wrong_new_customers,
+    wrong_reach,
+)
 from dense_events import write_dense
 from figures_oracle import COUNTS, book_figures, read_events, wrong_figures
 from running import exported, replayed, tables_of
@@ -69,6 +78,18 @@ def test_every_lines_credits_touch_by_touch(store: duckdb.DuckDBPyConnection) ->
 
 def test_every_channels_credit_and_touches(store: duckdb.DuckDBPyConnection) -> None:
     assert wrong_channels(store) == []
+
+
+def test_every_channels_credit_of_new_customers(store: duckdb.DuckDBPyConnection) -> None:
+    assert wrong_new_customers(store) == []
+    [[told]] = store.execute(
+        "SELECT count(*) FROM attribution WHERE new_customer_credit_minor > 0"
+    ).fetchall()
+    assert told
+
+
+def test_every_channels_reach(store: duckdb.DuckDBPyConnection) -> None:
+    assert wrong_reach(store) == []
 
 
 def test_each_scope_sums_to_the_platform_in_every_window(store: duckdb.DuckDBPyConnection) -> None:

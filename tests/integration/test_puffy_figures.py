@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from credits_oracle import book_credits, wrong_channels, wrong_credits
+from credits_oracle import book_credits, wrong_channels, wrong_credits, wrong_new_customers, wrong_reach
 from running import command, exported, replayed, tables_of
 
 from transforms.io.imports import import_dataset
@@ -90,6 +90,18 @@ def test_every_lines_credit_under_every_model_over_ten_days(credited: duckdb.Duc
 
 def test_every_channels_credit_in_every_window_over_ten_days(credited: duckdb.DuckDBPyConnection) -> None:
     assert wrong_channels(credited) == []
+
+
+def test_every_channels_credit_of_new_customers(credited: duckdb.DuckDBPyConnection) -> None:
+    assert wrong_new_customers(credited) == []
+    [[told]] = credited.execute(
+        "SELECT count(*) FROM attribution WHERE new_customer_credit_minor > 0"
+    ).fetchall()
+    assert told
+
+
+def test_every_channels_reach(credited: duckdb.DuckDBPyConnection) -> None:
+    assert wrong_reach(credited) == []
 
 
 def test_the_first_and_the_last_touch_of_each_order_each_get_what_was_paid(

@@ -66,14 +66,14 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         put(
             attribution_key("is", "linear", "click_7d_view_1d", "total", -1),
             f"coupon{US}c1",
-            pack(VERSION, [9, 500_000, 2]),
+            pack(VERSION, [9, 500_000, 2, 5]),
         )
         for step, users, twice_ms in (((None, "known"), 5, 0), (("known", "interested"), 2, 3001)):
             put(funnel_key("is", -1), funnel_field("tea", step), pack(VERSION, [users, twice_ms]))
             put(funnel_key("is", DAY), funnel_field("tea", step), pack(VERSION, [users]))
         coupon = CouponRecord("exhausted", 10, 10, 3, 6, None, DAY, "cr1", None, None, DAY - 5, None)
         put(coupon_key("is", bucket("c1")), "c1", pack_version(VERSION) + encode(coupon))
-        put(touch_key("is", "total", -1), f"coupon{US}c1", pack(VERSION, [4]))
+        put(touch_key("is", "total", -1), f"coupon{US}c1", pack(VERSION, [4, 3]))
         record = CreditRecord(DAY, 9, 1, ["e1"], [f"coupon{US}c1"], [90_000], [CLICKED])
         put(credit_key("is", bucket("o1")), f"o1{US}i1", pack_version(VERSION) + encode(record))
         letter = DeadLetterRecord("e9", "late", "by 2 h", b"\xff", DAY, None)
@@ -157,7 +157,7 @@ def test_attribution(answer: Callable[..., Any]) -> None:
     assert (row["id"], row["credit_minor"], row["credited_orders"], row["touches"]) == ("c1", 9, 0.5, 4)
     assert (row["direct_credit_minor"], row["indirect_credit_minor"]) == (2, 7)
     assert (row["cost_minor"], row["roi"], row["cost_per_order_minor"]) == (6, 1.5, 12.0)
-    assert row["reached_users"] is row["new_customer_credit_minor"] is None
+    assert (row["reached_users"], row["new_customer_credit_minor"]) == (3, 5)
 
 
 def test_attribution_under_all_models_side_by_side(answer: Callable[..., Any]) -> None:

@@ -58,9 +58,16 @@ class Writer:
         self._index(*span)
 
     def touches(
-        self, span: tuple[str, int], channel: tuple[str, str], count: int, further: bool = False
+        self,
+        span: tuple[str, int],
+        channel: tuple[str, str],
+        count: int,
+        further: bool = False,
+        users: int = 0,
     ) -> None:
-        self._put(touch_key(self.namespace, *span, further=further), US.join(channel), pack(VERSION, [count]))
+        self._put(
+            touch_key(self.namespace, *span, further=further), US.join(channel), pack(VERSION, [count, users])
+        )
         self._index(*span)
 
     def moved(

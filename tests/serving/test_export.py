@@ -188,14 +188,14 @@ def test_leaderboards_are_what_a_database_ranks(writer: Writer, tmp_path: Path) 
 
 
 def test_attribution_has_a_row_for_credit_or_touches_under_each_model(writer: Writer, tmp_path: Path) -> None:
-    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000, 200])
+    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000, 200, 150])
     writer.credit("linear", ("hour", HOUR), ("coupon", "taken-back"), [0, 0, 0])
-    writer.touches(("total", -1), ("coupon", "c1"), 3)
+    writer.touches(("total", -1), ("coupon", "c1"), 3, users=2)
     writer.touches(("hour", HOUR), ("ad_plan", "p1"), 2)
     writer.coupon("c1", CouponRecord("granted", 9, 3, 0, 400, None, None, None, None, None, None, None))
     export(writer.client, "is", tmp_path / "out")
     found = [tuple(row.values()) for row in rows(tmp_path / "out", "attribution")]
-    none = (None, None, None)
+    none = (None, 0, 0)
     for model in sorted(MODELS):
         same, (credit, direct) = (model, "click_7d_view_1d"), (500, 200) if model == "linear" else (0, 0)
         orders, per_order = (0.25, 1600.0) if credit else (0.0, None)
@@ -214,7 +214,7 @@ def test_attribution_has_a_row_for_credit_or_touches_under_each_model(writer: Wr
             0,
             *none,
         )
-        cost = (400, credit / 400, direct, credit - direct, per_order, None, None)
+        cost = (400, credit / 400, direct, credit - direct, per_order, 2, 150 if credit else 0)
         assert found.pop(0) == (*same, "coupon", "c1", "total", None, credit, orders, 3, *cost)
     assert found == []
 
@@ -225,9 +225,12 @@ def test_further_channels_have_a_table_of_their_own(writer: Writer, tmp_path: Pa
     export(writer.client, "is", tmp_path / "out")
     assert rows(tmp_path / "out", "attribution") == []
     found = [row for row in rows(tmp_path / "out", "attribution_further") if row["model"] == "linear"]
-    assert [(row["channel"], row["id"], row["credit_minor"], row["touches"]) for row in found] == [
-        ("creator", "cr1", 500, 0),
-        ("mcn", "direct", 0, 3),
+    assert [
+        (row["channel"], row["id"], row["credit_minor"], row["touches"], row["reached_users"])
+        for row in found
+    ] == [
+        ("creator", "cr1", 500, 0, 0),
+        ("mcn", "direct", 0, 3, None),
     ]
 
 

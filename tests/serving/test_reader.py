@@ -182,17 +182,26 @@ def test_refunds_by_order_time_lead_from_their_own_layer(writer: Writer, reader:
 
 
 def test_attribution_joins_credit_and_touches(writer: Writer, reader: Reader) -> None:
-    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000, 200])
+    writer.credit("linear", ("total", -1), ("coupon", "c1"), [500, 250_000, 200, 70])
     writer.credit("linear", ("total", -1), ("traffic_source", "direct"), [900, 1_000_000])
     writer.credit("linear", ("total", -1), ("coupon", "taken-back"), [0, 0])
-    writer.touches(("total", -1), ("coupon", "c1"), 3)
+    writer.touches(("total", -1), ("coupon", "c1"), 3, users=2)
     writer.touches(("total", -1), ("ad_plan", "p1"), 2)
     assert reader.attribution("linear") == [
         AttributionRow("traffic_source", "direct", None, 900, 1.0, 0),
         AttributionRow(
-            "coupon", "c1", None, 500, 0.25, 3, direct_credit_minor=200, indirect_credit_minor=300
+            "coupon",
+            "c1",
+            None,
+            500,
+            0.25,
+            3,
+            direct_credit_minor=200,
+            indirect_credit_minor=300,
+            reached_users=2,
+            new_customer_credit_minor=70,
         ),
-        AttributionRow("ad_plan", "p1", None, 0, 0.0, 2),
+        AttributionRow("ad_plan", "p1", None, 0, 0.0, 2, reached_users=0),
     ]
     assert [row.id for row in reader.attribution("linear", "coupon")] == ["c1"]
 

@@ -34,6 +34,10 @@ _NEVER_MS: Final = np.iinfo(np.int64).min
 _MODELS: Final = len(TOUCH_MODELS)
 
 Array = npt.NDArray[Any]
+_Names = tuple[str, str, str, str]
+_NOW: Final[_Names] = ("pay_time", "net", "micro", "is_new")
+_BOOKED: Final[_Names] = ("booked_time", "booked_net", "booked_micro", "booked_new")
+"""Where a line's time, amounts and customer stand: as they are, and as they were credited."""
 CreditBody = tuple[int, int, int, list[str], list[str], list[int], list[int]]
 """The fields of `schemas.records.CreditRecord`, in order."""
 
@@ -61,7 +65,9 @@ class CreditBook:
             booked_time=np.int64, booked_net=np.int64, booked_micro=np.int64, pin_start=np.int64, pin_count=np.int32,
             user=np.int32, next=np.int32,
         )  # fmt: skip
-        self._mark = Columns(dirty=np.uint8, booked=np.uint8, unpublished=np.uint8)
+        self._mark = Columns(
+            dirty=np.uint8, booked=np.uint8, unpublished=np.uint8, is_new=np.uint8, booked_new=np.uint8
+        )
         self._order_ids, self._item_ids = Texts(), Texts()
         self._pins, self._origins = Pins(), Origins(further)
 
@@ -141,6 +147,19 @@ class CreditBook:
         ):
             line[name][rows] = lines[column].to_numpy()
 
+    def tell_customers(self, lines: Array, is_new: Array) -> None:
+        """Say which lines are of a user's first order with the merchant: 1, 0, or -1 where that is not known.
+
+        Lines by their hashes; those the book does not have are let be, and are to be told again when they come.
+        """
+        rows = self._lines.find(lines)
+        told = (rows >= 0) & (is_new >= 0)
+        rows, is_new = rows[told], is_new[told].astype(np.uint8)
+        changed = self._mark["is_new"][rows] != is_new
+        rows, mark = rows[changed], self._mark
+        mark["is_new"][rows] = is_new[changed]
+        mark["dirty"][rows] = np.maximum(mark["dirty"][rows], np.uint8(kernels.AMOUNT_CHANGED))
+
     def settle(self, watch: Watch | None = None, spent: Spent | None = None) -> list[pa.RecordBatch]:
         """Credit every changed line anew; return what channels lose and gain, as partial sums.
 
@@ -153,11 +172,12 @@ class CreditBook:
         before = dirty[mark["booked"][dirty] == 1]
         if spent:
             spent(*self._spending(dirty))
-        taken = self._book(before, "booked_time", "booked_net", "booked_micro", -1, watch)
+        taken = self._book(before, _BOOKED, -1, watch)
         self._pin(dirty[mark["dirty"][dirty] == kernels.TOUCHES_CHANGED])
-        for now, booked in (("pay_time", "booked_time"), ("net", "booked_net"), ("micro", "booked_micro")):
+        for now, booked in zip(_NOW[:-1], _BOOKED[:-1], strict=True):
             line[booked][dirty] = line[now][dirty]
-        given = self._book(dirty, "pay_time", "net", "micro", 1, watch)
+        mark["booked_new"][dirty] = mark["is_new"][dirty]
+        given = self._book(dirty, _NOW, 1, watch)
         mark["booked"][dirty], mark["unpublished"][dirty], mark["dirty"][dirty] = 1, 1, kernels.CLEAN
         return self._partials(np.concatenate([taken, given]))
 
@@ -178,28 +198,27 @@ class CreditBook:
         told = amounts != 0
         return users[told], times[told], amounts[told]
 
-    def _paths(self, rows: Array, time: str, net: str, micro: str, sign: int) -> Iterator[LinePaths]:
+    def _paths(self, rows: Array, names: _Names, sign: int) -> Iterator[LinePaths]:
         line, (origin, age, flags) = self._line, self._pins.columns()
-        pay_times, nets, micros = (line[name][rows] for name in (time, net, micro))
+        pay_times, nets, micros = (line[name][rows] for name in names[:-1])
+        is_new = self._mark[names[-1]][rows]
         for window, rule in zip(self._numbers, self._rules, strict=True):
             starts, counts = line["pin_start"][rows], line["pin_count"][rows]
             pins, many = kernels.eligible_pins(starts, counts, age, flags, rule)
             together = flags[pins] & SAME_SESSION != 0
-            names = self._origins.table[origin[pins]]
-            yield LinePaths(window, sign, pay_times, nets, micros, many, names, together)
+            channels = self._origins.table[origin[pins]]
+            yield LinePaths(window, sign, pay_times, nets, micros, is_new, many, channels, together)
 
-    def _book(
-        self, rows: Array, time: str, net: str, micro: str, sign: int, watch: Watch | None = None
-    ) -> Array:
+    def _book(self, rows: Array, names: _Names, sign: int, watch: Watch | None = None) -> Array:
         """Return group, name, minute and counts of what some lines give or gave."""
         line = self._line
         if watch:
-            for paths in self._paths(rows, time, net, micro, sign):
+            for paths in self._paths(rows, names, sign):
                 watch(paths)
-        names = ("pin_start", "pin_count", time, net, micro)
+        fields = ("pin_start", "pin_count", *names[:-1])
         held, sums = kernels.book(
-            tuple(line[name][rows] for name in names), self._pins.columns(), self._origins.table, UNTOUCHED,
-            self._rules, _MODELS, sign,
+            (*(line[name][rows] for name in fields), self._mark[names[-1]][rows]), self._pins.columns(),
+            self._origins.table, UNTOUCHED, self._rules, _MODELS, sign,
         )  # fmt: skip
         return kernels.spread(held, sums, self._groups)
 

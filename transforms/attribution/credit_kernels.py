@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from schemas.path_shares import MOST_NODES, split_by_weights
+from transforms.attribution.kernels import COUNTS, CREDIT, DIRECT_CREDIT, MICRO_ORDERS, NEW_CUSTOMER_CREDIT
 from transforms.attribution.sums import NO_KEY, SMALLEST, slot_of, with_room
 
 MINUTE_BITS: Final = 31
@@ -20,7 +21,7 @@ def credit(lines, starts, names, together, node_of, groups, rows, table, sign, k
     `groups` numbers each group of lines' models, `rows` says where in `table` a line's weights are; `names` has a row
     a node, of its channel and the further ones.
     """
-    minute, net, micro, times, group = lines
+    minute, net, micro, times, group, is_new = lines
     weights, nets = np.zeros(MOST_NODES, np.int64), np.zeros(MOST_NODES, np.int64)
     micros = np.zeros(MOST_NODES, np.int64)
     for i in range(len(minute)):
@@ -44,14 +45,16 @@ def credit(lines, starts, names, together, node_of, groups, rows, table, sign, k
                     if keys[slot] == NO_KEY:
                         keys[slot] = key
                         used += 1
-                    sums[slot, 0] += sign * times[i] * nets[position]
-                    sums[slot, 1] += sign * times[i] * micros[position]
+                    sums[slot, CREDIT] += sign * times[i] * nets[position]
+                    sums[slot, MICRO_ORDERS] += sign * times[i] * micros[position]
                     if together[first + position]:
-                        sums[slot, 2] += sign * times[i] * nets[position]
+                        sums[slot, DIRECT_CREDIT] += sign * times[i] * nets[position]
+                    if is_new[i]:
+                        sums[slot, NEW_CUSTOMER_CREDIT] += sign * times[i] * nets[position]
     return keys, sums, used
 
 
 @njit(cache=True, nogil=True)
 def empty_sums():
-    """Return a table without a sum: of credit, millionths of orders, and credit of touches in the order's session."""
-    return np.full(SMALLEST, NO_KEY), np.zeros((SMALLEST, 3), np.int64)
+    """Return a table without a sum: of what `ATTRIBUTION_COUNTS` names."""
+    return np.full(SMALLEST, NO_KEY), np.zeros((SMALLEST, COUNTS), np.int64)

@@ -12,8 +12,10 @@ from transforms.attribution.path_lines import FAMILY, NAMES
 from transforms.state.columns import Columns
 
 _LINE: Final = {
-    "minute": np.int64, "net": np.int64, "micro": np.int64, "times": np.int64, "group": np.int16, "many": np.int8,
+    "minute": np.int64, "net": np.int64, "micro": np.int64, "times": np.int64, "group": np.int16,
+    "new_customer": np.uint8, "many": np.int8,
 }  # fmt: skip
+_FIELDS: Final = ("minute", "net_minor", "micro_orders", FAMILY, "group", "new_customer")
 
 Array = npt.NDArray[Any]
 
@@ -26,6 +28,7 @@ class Lines(NamedTuple):
     micro: Array
     times: Array
     group: Array
+    new_customer: Array
     many: Array
     together: Array
     names: Array
@@ -44,7 +47,7 @@ class Lines(NamedTuple):
 
 
 class HeldLines:
-    """45 bytes a line of two nodes and one kind of names."""
+    """46 bytes a line of two nodes and one kind of names."""
 
     def __init__(self, kinds: int) -> None:
         self._kinds, self.names = kinds, ChannelNames(MOST_CHANNELS)
@@ -59,7 +62,7 @@ class HeldLines:
 
     def read(self, lines: pa.RecordBatch) -> Lines:
         """Return a batch of `path_lines`, its names by their numbers."""
-        fields = [lines[name].to_numpy() for name in ("minute", "net_minor", "micro_orders", FAMILY, "group")]
+        fields = [lines[name].to_numpy() for name in _FIELDS]
         kinds = [
             self.names.numbers_of(lines[f"{NAMES}{kind}"].flatten(), kind > 0) for kind in range(self._kinds)
         ]

@@ -16,7 +16,7 @@ TOUCHES_CHANGED: Final = 2
 
 MINUTE_MS: Final = 60_000
 COUNTS: Final = len(ATTRIBUTION_COUNTS)
-CREDIT, MICRO_ORDERS, DIRECT_CREDIT = range(COUNTS)
+CREDIT, MICRO_ORDERS, DIRECT_CREDIT, NEW_CUSTOMER_CREDIT = range(COUNTS)
 
 _EMPTY: Final = -1
 _WEIGHT: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -194,11 +194,12 @@ def _find_rows(table, held, used, origin_names, owners, minute, rows):
 def book(lines, pins, origin_names, direct, rules, models, sign):
     """Sum what lines give to each name in each minute, in every window under every model; `sign` -1 takes it back.
 
-    `lines`: start and count of the pins, pay time, net amount and micro-orders of each. `pins`: origin, age and flags.
+    `lines`: start and count of the pins, pay time, net amount, micro-orders and whether of a new customer of each.
+    `pins`: origin, age and flags.
     `origin_names`: the names of each origin, one a kind of channel, -1 for none. `rules`: clicks, views, in-room,
     half-life of each window. Returns (name, minute) and one row of sums each: windows, in them models, in them counts.
     """
-    starts, counts, pay_times, nets, micros = lines
+    starts, counts, pay_times, nets, micros, is_new = lines
     origins, ages, flags = pins
     kinds, wide = origin_names.shape[1], len(rules) * models * COUNTS
     table, used = np.full(2048, _EMPTY, np.int32), 0
@@ -229,6 +230,8 @@ def book(lines, pins, origin_names, direct, rules, models, sign):
                             sums[rows[k, kind], at + CREDIT] += sign * money[k]
                             sums[rows[k, kind], at + MICRO_ORDERS] += sign * orders[k]
                             sums[rows[k, kind], at + DIRECT_CREDIT] += sign * direct_money
+                            if is_new[line]:
+                                sums[rows[k, kind], at + NEW_CUSTOMER_CREDIT] += sign * money[k]
     return held[:used], sums[:used]
 
 
@@ -240,7 +243,7 @@ def spread(held, sums, groups):
     for row in range(len(sums)):
         for place in range(len(groups)):
             at = place * COUNTS
-            if sums[row, at] or sums[row, at + 1] or sums[row, at + 2]:
+            if sums[row, at : at + COUNTS].any():
                 out[used, 0], out[used, 1], out[used, 2] = groups[place], held[row, 0], held[row, 1]
                 out[used, 3:] = sums[row, at : at + COUNTS]
                 used += 1

@@ -21,6 +21,8 @@ class LinePaths(NamedTuple):
     pay_time_ms: Array
     net_minor: Array
     micro_orders: Array
+    new_customer: Array
+    """1 for lines of a user's first order with the merchant."""
     counts: Array
     """How many touches are each line's; 0: it is `direct`."""
     names: Array

@@ -8,7 +8,7 @@ and in replay alike, and in between every line's credits sum to its net amount.
 
 A line with one node, or none, gives the same whatever the weights, and is not held.
 
-Cost: 1 µs a line held and solve, and for each open day one solve of both models (3 ms at order 1). State: 45 bytes a
+Cost: 1 µs a line held and solve, and for each open day one solve of both models (3 ms at order 1). State: 46 bytes a
 line held; of a day that is over its weights, 208 bytes.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.metrics import ATTRIBUTION_COUNTS, ATTRIBUTION_WINDOWS, MODELS, PATH_MODELS, credit_group
+from schemas.metrics import ATTRIBUTION_WINDOWS, MODELS, PATH_MODELS, credit_group
 from transforms.attribution import credit_kernels as kernels
 from transforms.attribution.held_lines import HeldLines, Lines
 from transforms.attribution.path_days import PathDays
@@ -89,7 +89,7 @@ class PathCredit:
     def _credit(self, lines: Lines, weights: DayWeights, sign: int, *table: Any) -> Any:
         keys, sums, used = table or (*kernels.empty_sums(), 0)
         return kernels.credit(
-            lines[:5], lines.starts, lines.names, lines.together, self._lines.names.nodes, self._groups,
+            lines[:6], lines.starts, lines.names, lines.together, self._lines.names.nodes, self._groups,
             weights.rows_of(self._day_starts(lines.minute)), weights.table, sign, keys, sums, used,
         )  # fmt: skip
 
@@ -105,8 +105,9 @@ class PathCredit:
     def _batch(self, family: str, keys: Array, names: Array, adds: Array) -> pa.RecordBatch:
         numbers = keys >> (kernels.MINUTE_BITS + kernels.CHANNEL_BITS)
         minutes = keys & ((1 << kernels.MINUTE_BITS) - 1)
-        adds = np.ascontiguousarray(adds[:, : len(ATTRIBUTION_COUNTS)])
-        return partials_batch(family, numbers, self._lines.names.texts(names), minutes, adds)
+        return partials_batch(
+            family, numbers, self._lines.names.texts(names), minutes, np.ascontiguousarray(adds)
+        )
 
     def solve(self) -> list[pa.RecordBatch]:
         """Solve the models for every day still open, and credit its lines anew."""

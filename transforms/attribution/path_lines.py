@@ -23,13 +23,14 @@ _NO_TOUCH: Final = -1
 
 
 class PaidLines(NamedTuple):
-    """Lines as columns; `times` is 1 for what a line gives, -1 for what it takes back."""
+    """Lines as columns; `times` is 1 for what a line gives, -1 for what it takes back, `new_customer` 1 or 0."""
 
     group: Array
     minute: Array
     net: Array
     micro: Array
     times: Array
+    new_customer: Array
 
 
 class LineTouches(NamedTuple):
@@ -67,6 +68,7 @@ def path_lines(
         "minute": pa.array(lines.minute.astype(np.int64)),
         "net_minor": pa.array(lines.net.astype(np.int64)),
         "micro_orders": pa.array(lines.micro.astype(np.int64)),
+        "new_customer": pa.array(lines.new_customer.astype(np.uint8)),
         "together": pa.ListArray.from_arrays(offsets, pa.array(together)),
     }
     for kind in range(numbers.shape[1]):

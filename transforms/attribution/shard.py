@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from schemas.keys import BUCKETS, US, Version, bucket, credit_key, pack_version
+from transforms import views
 from transforms.attribution.book import CreditBody, CreditBook
 from transforms.attribution.coupon_users import CouponUsers
 from transforms.attribution.user_paths import UserPaths
@@ -76,6 +78,7 @@ class AttributionShard:
         lines, touches, payments, exposures, coupon_events = batches
         book.absorb_touches(touches)
         book.absorb_lines(lines)
+        book.tell_customers(*self._customers.take_judged(views.numbers(lines["line"], np.uint64)))
         self._absorbed += touches.num_rows + lines.num_rows
         credit = book.settle(self._paths.hear, self._arms.spent)
         credit += self._paths.take(touches, payments, book.origins)

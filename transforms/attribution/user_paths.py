@@ -52,6 +52,7 @@ class UserPaths:
             _joined([paths.net_minor for paths in heard]),
             _joined([paths.micro_orders for paths in heard]),
             np.repeat([paths.sign for paths in heard], sizes),
+            _joined([paths.new_customer for paths in heard]),
         )
         kinds = origins.table.shape[1]
         names = np.concatenate([np.zeros((0, kinds), np.int32), *(paths.names for paths in heard)])

@@ -3,8 +3,8 @@
 The first order of a user with a merchant is a new customer's; a later one at most 30 days after the one
 before it is a repurchase. A late payment may come before all others, so the payments that it could still move are
 held; of earlier ones there is only the time of the last. A payment costs about a microsecond for each scope, and is
-held in 49 bytes and 4 for each scope until the order horizon and twice the allowed lateness have passed, its order in
-25 and its id; a user and merchant cost 25 bytes for ever.
+held in 53 bytes and 4 for each scope until the order horizon and twice the allowed lateness have passed, its order in
+25 and its id, its line in 22; a user and merchant cost 25 bytes for ever.
 
 Base and fact channel of a payment may also be decided by its session's live events, before it or after
 (`SessionFacts`): what was booked then moves, as it does in the order book.
@@ -36,6 +36,7 @@ COUNTS: Final = (
     "repurchase_orders",
 )
 """In the order of the kernels' columns."""
+_UNKNOWN: Final = -1
 
 _PLACES: Final = [EVENT_TIME_COUNTS.index(name) for name in COUNTS]
 _BASE: Final = SCOPES.index("base")
@@ -46,6 +47,8 @@ _FORGET_LEAST: Final = 1000
 _SWEEPS_A_REACH: Final = 32
 
 Array = npt.NDArray[Any]
+Lines = npt.NDArray[np.uint64]
+"""Order lines by their hashes."""
 Codes = npt.NDArray[np.int32]
 
 
@@ -64,9 +67,11 @@ class CustomerBook:
         self._record = Columns(
             time=np.int64, amount=np.int64, flag=np.int8, order=np.int32, pair=np.int32,
             next_of_pair=np.int32, next_of_order=np.int32,
-            session=np.uint64, own_base=np.int32, own_fact=np.int32,
+            session=np.uint64, own_base=np.int32, own_fact=np.int32, line=np.int32,
         )  # fmt: skip
         self._codes = np.zeros((0, len(SCOPES)), np.int32)
+        self._lines, self._line = HashIndex(), Columns(hash=np.uint64, is_new=np.int8)
+        self._judged = np.zeros(0, np.int32)
 
     def __len__(self) -> int:
         return len(self._record)
@@ -90,7 +95,28 @@ class CustomerBook:
         used = kernels.rebook(
             rows[:changed], flags[:changed], record, self._codes, self._order["head"], self._horizon_ms, out
         )
+        self._note(rows[:changed], flags[:changed])
         return out[:used]
+
+    def _note(self, rows: Array, flags: Array) -> None:
+        """Put down whether the lines of some payments are of new customers; all payments of a line are alike."""
+        lines = self._record["line"][rows]
+        self._line["is_new"][lines] = flags == kernels.NEW
+        self._judged = lines
+
+    def take_judged(self, others: Lines) -> tuple[Lines, npt.NDArray[np.int8]]:
+        """Return the lines that the last payments changed, and these others, and whether they are of new customers.
+
+        A line is of a new customer (1) if it is one of a user's first order with the merchant, else not (0); -1 where
+        its payment is not held: not known yet, or of old.
+        """
+        known = self._lines.find(others)
+        judged, self._judged = self._judged, np.zeros(0, np.int32)
+        lines = np.concatenate([self._line["hash"][judged], others])
+        at = np.concatenate([judged, known])
+        flags = np.full(len(lines), _UNKNOWN, np.int8)
+        flags[at >= 0] = self._line["is_new"][at[at >= 0]]
+        return lines, flags
 
     def _held(self, payments: pa.RecordBatch) -> npt.NDArray[np.int32]:
         """Hold payments; returns the user and merchant of each, as a number."""
@@ -109,10 +135,19 @@ class CustomerBook:
         self._codes[first : first + count] = codes
         self._record.extend(
             count, time=payments["event_time_ms"].to_numpy(), amount=payments["amount_minor"].to_numpy(),
-            order=orders, pair=pairs, session=payments["session"].to_numpy(), own_base=own_base, own_fact=own_fact,
+            order=orders, pair=pairs, line=self._lines_of(payments),
+            session=payments["session"].to_numpy(), own_base=own_base, own_fact=own_fact,
         )  # fmt: skip
         kernels.link(first, self._rows(), self._pair["head"], self._order["head"])
         return pairs
+
+    def _lines_of(self, payments: pa.RecordBatch) -> npt.NDArray[np.int32]:
+        """Return the line of each payment, as a number."""
+        hashes, known = payments["line"].to_numpy(), len(self._lines)
+        lines = self._lines.rows_of(hashes)
+        more = len(self._lines) - known
+        self._line.extend(more, hash=hashes[first_rows(lines, known, known + more)])
+        return lines
 
     def _rows(self) -> tuple[Array, ...]:
         return tuple(self._record[name] for name in _RECORD)
@@ -187,6 +222,11 @@ class CustomerBook:
         self._order_ids.keep(kept)
         self._orders = HashIndex()
         self._orders.rows_of(order_keys[kept])
+        kept, numbers = np.unique(self._record["line"], return_inverse=True)
+        self._record["line"][:] = numbers
+        self._line.keep(kept)
+        self._lines = HashIndex()
+        self._lines.rows_of(self._line["hash"])
         self._order["head"][:] = -1
         self._pair["head"][:] = -1
         kernels.link(0, self._rows(), self._pair["head"], self._order["head"])
@@ -195,7 +235,7 @@ class CustomerBook:
         return {
             "pairs": self._pairs, "orders": self._orders, "names": self._names, "pair": self._pair,
             "order": self._order, "order_ids": self._order_ids, "record": self._record,
-            "facts": self._facts,
+            "facts": self._facts, "lines": self._lines, "line": self._line,
         }  # fmt: skip
 
     def state(self) -> dict[str, Any]:

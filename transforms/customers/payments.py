@@ -10,7 +10,7 @@ import pyarrow as pa
 from transforms import event_kernels as kernels
 from transforms.dimensions import DimensionRows
 from transforms.event_view import EventView
-from transforms.orders.book import STATUS_CODES
+from transforms.orders.book import STATUS_CODES, line_hashes
 from transforms.state.hashing import hash_text
 
 _COLUMNS = ["event_time_ms", "amount_minor", "user", "order_id", "session"]
@@ -25,8 +25,10 @@ def payments_of(orders: pa.RecordBatch, events: EventView, dimensions: Dimension
         dimensions.items.scopes[scope].encoded_at(items) for scope in ("merchant", "category")
     )
     scopes = [name for name in orders.schema.names if name.startswith("scope_")]
-    named = orders.select([*_COLUMNS, *scopes]).filter(pa.array(paid))
+    payments = orders.filter(pa.array(paid))
+    named = payments.select([*_COLUMNS, *scopes])
     added = {
+        "line": pa.array(line_hashes(payments["order_id"], payments["item_id"])),
         "merchant": pa.array(hash_text(merchants.dictionary)[merchants.indices.to_numpy()]),
         "category": categories,
     }

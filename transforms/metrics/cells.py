@@ -147,6 +147,11 @@ class CellTable:
         if self._users and users.num_rows:
             self._users.add(users, cells_of)
 
+    def add_reached(self, reached: pa.RecordBatch, cells_of: Cells) -> None:
+        """Add users with a touch to the cells of the sums that were merged last, as `merge` returned them."""
+        if self._users and reached.num_rows:
+            self._users.add_reached(reached, cells_of)
+
     def _reserve(self, count: int) -> None:
         self._series_index.reserve(count)
         self._series.reserve(count)

@@ -35,6 +35,8 @@ HIDDEN: Final = "b"
 """The family of sums that a session's facts still decide."""
 FURTHER_CREDIT: Final = "n"
 """The family of what further channels are credited."""
+REACHED: Final = "r"
+"""The family of users with a touch, which travels right behind the counts of touches."""
 NEW_PRODUCT_MS: Final = 30 * 86_400_000
 
 _COLUMNS: Final = {
@@ -250,31 +252,45 @@ def hidden_batch(
     return pa.RecordBatch.from_arrays(columns, names=["session", "base", "fact", "minute", HIDDEN])
 
 
-def touch_partials(touches: pa.RecordBatch) -> pa.RecordBatch:
+def touch_partials(touches: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Count the touches (as `touches_of` returns them) of every channel (group 0) and further one (1); family `t`.
 
-    Of touches that are not credited no channels are told, and none are counted.
+    The second batch says which user each touch reached, and in which rows of the first it is counted, one row a kind of
+    channel; family `r`. Of touches that are not credited no channels are told, and none are counted.
     """
-    if not channel_columns(touches):
+    columns = channel_columns(touches)
+    if not columns:
         none = np.zeros(0, np.int64)
-        return partials_batch("t", none, pa.array([], pa.string()), none, none.reshape(-1, 1))
-    codes, minutes, counts = kernels.count_pairs(
+        counted = partials_batch("t", none, pa.array([], pa.string()), none, none.reshape(-1, 1))
+        return counted, _reached(pa.array([], pa.uint64()), none.astype(np.int32), none.reshape(0, 1))
+    codes, minutes, counts, numbers = kernels.count_pairs(
         views.numbers(touches["channel"].indices, np.int32),
         views.numbers(touches["event_time_ms"], np.int64) // MINUTE_MS,
         np.ones(touches.num_rows, np.int64),
     )
-    parts = [_of_kind(touches[name].dictionary, codes, minutes, counts) for name in channel_columns(touches)]
-    names, at, sums = zip(*parts, strict=True)
-    group = np.repeat(np.arange(len(parts)) > 0, [len(part) for part in at]).astype(np.int8)
-    return partials_batch(
+    parts = [_of_kind(touches[name].dictionary, codes, minutes, counts) for name in columns]
+    names, at, sums, rows = zip(*parts, strict=True)
+    lengths = np.array([len(part) for part in at])
+    group = np.repeat(np.arange(len(parts)) > 0, lengths).astype(np.int8)
+    counted = partials_batch(
         "t", group, pa.concat_arrays(names), np.concatenate(at), np.concatenate(sums).reshape(-1, 1)
     )
+    return counted, _reached(touches["user"], numbers, np.column_stack(rows) + (np.cumsum(lengths) - lengths))
 
 
-def _of_kind(names: pa.StringArray, codes: Array, minutes: Array, counts: Array) -> tuple[Any, Array, Array]:
-    """Sum counts by origin further, by the names that origins have in one kind of channels."""
+def _reached(users: pa.Array, numbers: Array, rows: Array) -> pa.RecordBatch:
+    """Return users with their rows, which are those of few combinations of channels and minute."""
+    held = vectors_of(np.ascontiguousarray(rows.astype(np.int32)))
+    told = pa.DictionaryArray.from_arrays(pa.array(numbers), held)
+    return pa.RecordBatch.from_arrays([users, told], names=["user", REACHED])
+
+
+def _of_kind(
+    names: pa.StringArray, codes: Array, minutes: Array, counts: Array
+) -> tuple[Any, Array, Array, Array]:
+    """Sum counts by origin further, by the names that origins have in one kind of channels; say into which rows."""
     distinct = names.dictionary_encode()
-    of_names, at, sums = kernels.count_pairs(
+    of_names, at, sums, rows = kernels.count_pairs(
         distinct.indices.to_numpy()[codes].astype(np.int32), minutes, counts
     )
-    return distinct.dictionary.take(pa.array(of_names)), at, sums
+    return distinct.dictionary.take(pa.array(of_names)), at, sums, rows

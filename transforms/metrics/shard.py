@@ -38,7 +38,9 @@ from schemas.metrics import (
     MODELS,
     MODELS_A_WINDOW,
     ORDER_TIME_COUNTS,
+    REACHED,
     SCOPES,
+    TOUCH_CELL,
     TOUCH_COUNTS,
     UNIQUES,
     WINDOWS,
@@ -60,6 +62,7 @@ from transforms.metrics.cell_users import CellUsers
 from transforms.metrics.cells import CellTable, Published, Stored
 from transforms.metrics.funnel import FunnelTable
 from transforms.metrics.partials import FURTHER_CREDIT, HIDDEN
+from transforms.metrics.partials import REACHED as REACHED_USERS
 from transforms.metrics.session_sums import MOVED, SessionSums
 from transforms.metrics.users import FAMILY as USERS
 from transforms.pacing import Pace
@@ -113,7 +116,7 @@ class CellShard:
         width = len(EVENT_TIME_COUNTS) + len(UNIQUES)
         self._cells = {
             "e": CellTable("e", width, timezone, lateness_ms, longer_ms, users),
-            "t": CellTable("t", len(TOUCH_COUNTS), timezone, lateness_ms),
+            "t": CellTable("t", len(TOUCH_CELL), timezone, lateness_ms, users=_reach()),
             "o": CellTable("o", len(ORDER_TIME_COUNTS), timezone, long_ms),
             "a": CellTable("a", len(ATTRIBUTION_COUNTS), timezone, long_ms),
             FURTHER_CREDIT: CellTable(FURTHER_CREDIT, len(ATTRIBUTION_COUNTS), timezone, long_ms),
@@ -160,12 +163,14 @@ class CellShard:
         yield from ()
 
     def _take(self, facts: pa.RecordBatch, batch: pa.RecordBatch, cells_of: CellsOf) -> CellsOf:
-        """Take one batch, which is known by its last column; return the cells of the last sums by event time."""
+        """Take one batch, which is known by its last column; return the cells of the last sums."""
         family = batch.schema.names[-1]
         if family == HIDDEN:
             self._sessions.absorb(facts, batch)
         elif family == USERS:
             self._sessions.add_users(batch, cells_of)
+        elif family == REACHED_USERS:
+            self._cells["t"].add_reached(batch, cells_of)
         elif family in _OF_CREDIT:
             self._take_for_credit(family, batch)
         elif (found := self._tables[family].merge(batch)) is not None:
@@ -375,6 +380,11 @@ class CellShard:
     def mute(self, muted: bool) -> None:
         """While muted, absorb without publishing."""
         self._muted = muted
+
+
+def _reach() -> CellUsers:
+    """Return the sets of users with a touch."""
+    return CellUsers(len(REACHED), len(TOUCH_COUNTS), online_group=-1)
 
 
 def _kind_of(family: str, change: Published) -> str:

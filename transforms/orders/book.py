@@ -191,7 +191,7 @@ class OrderBook:
             self._line_index.keys, self._line_index.rows, len(self._line_index),
             tuple(line(name) for name in _LINE_STATE), self._line_codes,
             line("hash"), line("order"), line("next"), line("first_refund"), line("last_refund"), line("touched"),
-            hash_text(order_ids), _line_hashes(order_ids, item_ids), events["status"].to_numpy(),
+            hash_text(order_ids), line_hashes(order_ids, item_ids), events["status"].to_numpy(),
             events["event_time_ms"].to_numpy(), events["event_hash"].to_numpy(), events["amount_minor"].to_numpy(),
             events["user"].to_numpy(), events["room"].to_numpy(), events["merchant"].to_numpy(),
             events["session"].to_numpy(), own_base, own_fact, codes, self._horizon_ms, new_lines, out,
@@ -332,7 +332,7 @@ _OPEN_POINTS: Final = pa.schema(
 )  # fmt: skip
 
 
-def _line_hashes(order_ids: pa.StringArray, item_ids: pa.StringArray) -> npt.NDArray[np.uint64]:
+def line_hashes(order_ids: pa.StringArray, item_ids: pa.StringArray) -> npt.NDArray[np.uint64]:
     """Hash (order, item): the order's hash seeds nothing, so the two are mixed with different weights."""
     hashes = hash_text(order_ids, seed=1) ^ (hash_text(item_ids, seed=2) * np.uint64(0x9E3779B97F4A7C15))
     return np.where(hashes == 0, np.uint64(1), hashes)

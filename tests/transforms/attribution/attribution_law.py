@@ -58,6 +58,8 @@ class Line(NamedTuple):
     net_minor: int
     micro_orders: int
     place: tuple[str, str] | None
+    is_new: bool = False
+    """Of a user's first order with the merchant."""
 
 
 WINDOWS = {
@@ -184,22 +186,22 @@ def owners_of(touch: Touch | None) -> dict[str, str]:
 
 Total = tuple[str, str, str, int]
 """Window, model, channel and id as one text, minute of the payment."""
-Sums = tuple[int, int, int]
-"""Minor units, millionths of orders, minor units that are direct."""
+Sums = tuple[int, int, int, int]
+"""Minor units, millionths of orders, minor units that are direct, minor units of new customers."""
 
 
 def totals_of(lines: Iterable[Line], touches: list[Touch], windows: Sequence[str]) -> dict[Total, Sums]:
     """What every channel, and every further one, earned; zeros left out."""
-    sums: defaultdict[Total, list[int]] = defaultdict(lambda: [0, 0, 0])
+    sums: defaultdict[Total, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for line, window, model in product(lines, windows, MODELS):
         for touch, minor, micro in shares_of(line, touches, window, model):
             channel = touch.channel if touch else ("traffic_source", "direct")
             direct = minor if touch and is_direct(touch, line) else 0
             for name in (channel, *owners_of(touch).items()):
                 cell = sums[window, model, "\x1f".join(name), line.pay_time_ms // 60_000]
-                for place, more in enumerate((minor, micro, direct)):
+                for place, more in enumerate((minor, micro, direct, minor if line.is_new else 0)):
                     cell[place] += more
-    return {name: (cell[0], cell[1], cell[2]) for name, cell in sums.items() if any(cell)}
+    return {name: (cell[0], cell[1], cell[2], cell[3]) for name, cell in sums.items() if any(cell)}
 
 
 def touch_batch(touches: list[Touch]) -> pa.RecordBatch:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
+import numpy as np
 import pytest
 from attribution_law import (
     DAY,
@@ -91,7 +92,7 @@ def _histories(draw: st.DrawFn) -> list[list[Line]]:
                 Line(
                     user, order, item, T0 + draw(st.sampled_from([0, 0, 1, -1000])),
                     draw(st.sampled_from([0, 1, 2, 100, 10_007])), draw(st.sampled_from([0, 1_000_000, 333_333])),
-                    draw(_PLACES),
+                    draw(_PLACES), draw(st.booleans()),
                 )
                 for _ in range(draw(st.integers(1, 3)))
             ]
@@ -124,14 +125,17 @@ class Ledger:
 
     def __init__(self, book: CreditBook, windows: Sequence[str]) -> None:
         self.book, self.windows = book, windows
-        self.totals: defaultdict[Total, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.totals: defaultdict[Total, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         self.records: dict[tuple[str, str], Credit] = {}
 
     def take(self, step: Step) -> None:
         if step and isinstance(step[0], Touch):
             self.book.absorb_touches(touch_batch(step))  # type: ignore[arg-type]
         else:
-            self.book.absorb_lines(line_batch(step))  # type: ignore[arg-type]
+            lines = line_batch(step)  # type: ignore[arg-type]
+            self.book.absorb_lines(lines)
+            told = np.array([line.is_new for line in step], np.int8)  # type: ignore[union-attr]
+            self.book.tell_customers(lines["line"].to_numpy(), told)
 
     def settle(self) -> None:
         for family, batch in zip("an", self.book.settle(), strict=True):
@@ -153,7 +157,7 @@ class Ledger:
             self.records[order_id, item_id] = record.pay_time_ms, record.net_minor, record.micro_orders, told
 
     def summary(self) -> dict[Total, Sums]:
-        return {name: (sums[0], sums[1], sums[2]) for name, sums in self.totals.items() if any(sums)}
+        return {name: (sums[0], sums[1], sums[2], sums[3]) for name, sums in self.totals.items() if any(sums)}
 
     def hold_to(self, lines: list[Line], touches: list[Touch]) -> None:
         assert self.records == {
@@ -256,7 +260,12 @@ def test_of_touches_at_one_time_the_higher_event_id_is_the_later() -> None:
     ledger.publish()
     told = [touch for touch, *_ in ledger.records["o", "i1"][3]]
     assert told == ["10", "9", "Z", "z", "zz", "é", "事"]
-    assert ledger.summary()["click_7d_view_1d", "linear", "coupon\x1fc1", T0 // 60_000] == (90, 1_000_000, 0)
+    assert ledger.summary()["click_7d_view_1d", "linear", "coupon\x1fc1", T0 // 60_000] == (
+        90,
+        1_000_000,
+        0,
+        0,
+    )
 
 
 def test_a_line_given_back_in_full_leaves_nothing_anywhere() -> None:

@@ -80,7 +80,7 @@ def line_batch(changes: list[tuple[int, Line, int]]) -> pa.RecordBatch:
     counts = np.array([len(line.channels) for _, line, _ in changes], np.int64)
     columns = [
         [line.group for _, line, _ in changes], [line.minute for _, line, _ in changes], [net for *_, net in changes],
-        [1_000_000 for _ in changes], [times for times, *_ in changes],
+        [1_000_000 for _ in changes], [times for times, *_ in changes], [line.minute % 2 for _, line, _ in changes],
     ]  # fmt: skip
     names = np.array([[NAMES.index(channel), creator_of(channel)] for channel in touched], np.int64).reshape(
         -1, 2
@@ -114,6 +114,7 @@ class Run:
             for row in batch.to_pylist():
                 self.cells[row["group"], row["id"], row["minute"], "minor"] += row[family][0]
                 self.cells[row["group"], row["id"], row["minute"], "micro"] += row[family][1]
+                self.cells[row["group"], row["id"], row["minute"], "new"] += row[family][3]
 
     def step(self, events: list[Event], changes: list[tuple[int, Line, int]], watermark_ms: int) -> None:
         self.credit.absorb_counts(self.book.absorb(*batches(events)))
@@ -163,6 +164,19 @@ def test_credit_is_the_same_however_events_come_and_whenever_it_is_solved(events
                 max(line.net - refunds.get(n, 0), 0) for n, line in enumerate(lines) if line.group == group
             ]
             assert given_ == (sum(nets) if numbers[model] >= 0 else 0)
+            of_new = sum(
+                held
+                for (number, id_, minute, name), held in cells[0].items()
+                if (number, name) == (numbers[model], "minor")
+                and not id_.startswith("creator")
+                and minute % 2
+            )
+            told = sum(
+                held
+                for (number, id_, _, name), held in cells[0].items()
+                if (number, name) == (numbers[model], "new") and not id_.startswith("creator")
+            )
+            assert told == of_new
 
 
 def shares_by(events: list[Event], day_end: int) -> list[list[float]]:
@@ -228,7 +242,7 @@ def test_a_share_is_split_by_largest_remainder_and_the_earlier_touch_takes_ties(
     assert {row["id"] for row in further.to_pylist()} <= set(CREATORS)
     rows = channels.to_pylist()
     assert {(row["group"], row["id"]): row["a"] for row in rows} == {
-        (number, channel): [minor, 500_000, minor]
+        (number, channel): [minor, 500_000, minor, minor * (line.minute % 2)]
         for number in (6, 7)
         for channel, minor in (("campaign\x1fg1", 51), ("coupon\x1fc2", 50))
     }

@@ -34,9 +34,12 @@ def test_partial_sums_are_the_count_of_the_events(rows: list[Row]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(events())
 def test_touches_are_counted_by_the_channel_that_paid_for_them(rows: list[Row]) -> None:
-    told = touch_partials(touches_of(EventView(batch_of(rows)), DIMENSIONS))
+    told, reached = touch_partials(touches_of(EventView(batch_of(rows)), DIMENSIONS))
     cells = zip(*(told[name].to_pylist() for name in ("group", "id", "minute")), strict=True)
     counts = dict(zip(cells, (adds for (adds,) in told["t"].to_pylist()), strict=True))
+    assert Counter(row for rows in reached["r"].to_pylist() for row in rows) == dict(
+        enumerate(count for (count,) in told["t"].to_pylist())
+    )
     own = {(name, minute): count for (further, name, minute), count in counts.items() if not further}
     assert own == touches_of_channel(rows)
     creators = Counter[tuple[str, int]]()
