@@ -65,6 +65,11 @@ class Routes:
     attribution: bool = True
     features: bool = False
 
+    @property
+    def features_key(self) -> int:
+        """Where features are kept: beside the figures, which have key 0, on the one shard; else on another worker."""
+        return min(1, self.shards - 1)
+
 
 class DedupShard:
     """One shard of event ids."""
@@ -111,7 +116,7 @@ class DedupShard:
         if self._routes.recommender:
             yield "learn", (0, empty)
         if self._routes.features:
-            yield "features", (0, empty)
+            yield "features", (self._routes.features_key, empty)
 
     def _tell(self, verdicts: np.ndarray, piece: Piece) -> None:
         """Count verdicts: to the runner once, in the tally as often as the piece is absorbed into state."""
@@ -152,7 +157,8 @@ class DedupShard:
         if self._routes.recommender:
             yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))
         if self._routes.features:
-            yield "features", (0, Piece(progress, (feature_events(view, dimensions),), urgent))
+            told = Piece(progress, (feature_events(view, dimensions),), urgent)
+            yield "features", (self._routes.features_key, told)
 
     def _refusals(self, events: pa.RecordBatch, verdicts: np.ndarray, piece: Piece) -> Iterator[Output]:
         for verdict, (reason, rule, detail) in _REASONS.items():
