@@ -36,8 +36,8 @@ e2e: $(READY) ## drive the live wall in a real browser (Chromium); with npm, als
 	if command -v npm >/dev/null; then cd serving/wall/web && npm ci --no-audit --no-fund && npm run build; fi
 	$(BIN)/python -m pytest -m "e2e or not e2e" tests/browser $(ARGS)
 
-chaos: $(READY) ## kill, freeze and cut off a real Flink, Kafka and Redis under a live job; about an hour
-	$(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)
+chaos: $(READY) ## kill, freeze and cut off a real Flink, Kafka and Redis under a live job, and all that takes long; above an hour
+	$(BIN)/python -m pytest -m "chaos or long" tests/chaos tests/integration $(ARGS)
 
 lint: $(READY) ## check format, style, types and layers
 	$(BIN)/ruff check .

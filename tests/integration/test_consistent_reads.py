@@ -48,7 +48,7 @@ def distinct(values: list[Any]) -> int:
 
 
 def test_no_poll_ever_sees_scopes_that_do_not_add_up(generate: Any, tmp_path: Path) -> None:
-    events = generate(60_000, 2.0)
+    events = generate(25_000, 2.0)
     with open_redis(None, tmp_path) as store:
         poller = Poller(store.client)
         poller.start()

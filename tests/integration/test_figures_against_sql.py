@@ -22,7 +22,7 @@ from running import exported, replayed, tables_of
 ADDITIVE = ("views", "room_entries", "impressions", "clicks", "follows", "dwell_ms", "units_paid", "gmv_placed_minor",
             "gmv_paid_minor", "refunds_minor", "refunds_by_order_time_minor", "net_gmv_minor")  # fmt: skip
 ORDERS = ("orders_placed", "orders_paid", "orders_cancelled")
-GENERATED = 60_000
+GENERATED = 30_000
 
 
 def shop(events: Path, home: Path) -> duckdb.DuckDBPyConnection:
@@ -65,7 +65,7 @@ def store(
     request: pytest.FixtureRequest, generate: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> duckdb.DuckDBPyConnection:
     home = tmp_path_factory.mktemp("home")
-    return shop(generate(GENERATED, 0.6), home) if request.param == "shop" else crowd(home, request.param)
+    return shop(generate(GENERATED, 0.3), home) if request.param == "shop" else crowd(home, request.param)
 
 
 def test_every_count_of_every_scope_and_window(store: duckdb.DuckDBPyConnection) -> None:

@@ -21,7 +21,7 @@ RANKED = ("gmv_paid_minor", "net_gmv_minor", "views")
 
 def test_a_replay_ends_with_the_boards_of_its_export(generate: Callable[..., Path], tmp_path: Path) -> None:
     """Fast enough that windows close, and their cells go, in between."""
-    replayed(tmp_path, generate(60_000, 1.0), settings={"batch_rows": 2000, "allowed_lateness_ms": 60_000})
+    replayed(tmp_path, generate(25_000, 0.5), settings={"batch_rows": 1000, "allowed_lateness_ms": 60_000})
     with open_redis(None, tmp_path) as store:
         kept = kept_boards(store.client)
     assert kept == exported_boards(exported(tmp_path))
@@ -53,7 +53,7 @@ def test_a_board_that_is_as_of_the_figures_is_ranked_from_them(
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            replayed(tmp_path, generate(60_000, 2.0), settings={"batch_rows": 400}, speed=100_000.0)
+            replayed(tmp_path, generate(25_000, 2.0), settings={"batch_rows": 400}, speed=100_000.0)
         finally:
             ended.set()
             watcher.join()

@@ -13,12 +13,13 @@ from killing import checkpoints_taken, kill, kill_redis, killed_after, wait_unti
 from running import command, differing, exported, replayed, results, started
 from streaming import redis_server, start_server
 
-SMALL = {"batch_rows": 500, "checkpoint_every_ms": 200}
+EVENTS = 20_000
+SMALL = {"batch_rows": 250, "checkpoint_every_ms": 200}
 
 
 @pytest.fixture(scope="module")
 def events(generate: Callable[..., Path]) -> Path:
-    return generate(60_000, 0.6)
+    return generate(EVENTS, 0.6)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_a_killed_replay_goes_on_where_it_was(
         "replay",
         events,
         "--batch-rows",
-        500,
+        250,
         "--checkpoint-every",
         "200ms",
         "--data-dir",
@@ -45,7 +46,7 @@ def test_a_killed_replay_goes_on_where_it_was(
     report = json.loads(command(*again).stdout)
     assert report["resumed"] == (checkpoints > 0)
     if checkpoints:
-        assert 0 < report["events"] < 60_000
+        assert 0 < report["events"] < EVENTS
     assert differing(exported(tmp_path), undisturbed) == []
 
 
@@ -65,7 +66,7 @@ def test_redis_killed_under_a_replay_comes_back_with_all_that_it_had(
     report = replayed(tmp_path, events, settings=SMALL, recommender=True)
     killer.join()
     assert len(set(killed)) == 2
-    assert (report.events, report.resumed) == (60_000, False)
+    assert (report.events, report.resumed) == (EVENTS, False)
     assert differing(exported(tmp_path), undisturbed) == []
 
 
@@ -84,7 +85,7 @@ def test_an_interrupted_replay_stops_after_the_piece_under_way_and_goes_on_later
     finger.join()
     second = replayed(tmp_path, events, settings=SMALL, recommender=True)
     assert (first.stopped, second.stopped, second.resumed) == (True, False, True)
-    assert first.events + second.events == 60_000
+    assert first.events + second.events == EVENTS
     assert differing(exported(tmp_path), undisturbed) == []
 
 
@@ -109,7 +110,7 @@ def test_another_redis_that_is_away_for_a_while_is_waited_for(
         report = replayed(tmp_path / "home", events, settings=SMALL | {"redis": tcp}, recommender=True)
         killer.join()
         command("export", tmp_path / "out", "--redis", tcp)
-    assert (len(restarts), report.events) == (1, 60_000)
+    assert (len(restarts), report.events) == (1, EVENTS)
     assert differing(tmp_path / "out", undisturbed) == []
 
 
@@ -122,7 +123,7 @@ def test_ctrl_c_twice_ends_a_job_whose_redis_is_gone(events: Path, tmp_path: Pat
             "replay",
             events,
             "--batch-rows",
-            500,
+            250,
             "--checkpoint-every",
             "200ms",
             "--redis",

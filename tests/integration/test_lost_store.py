@@ -15,7 +15,7 @@ from streaming import free_port, platform_counts, start_server, stop_server, url
 from runners.embedded_redis import open_redis
 from serving.export import export
 
-EVENTS = 40_000
+EVENTS = 20_000
 SETTINGS = {"allowed_lateness_ms": 60_000, "batch_rows": 250, "checkpoint_every_ms": 500}
 OPTIONS = (
     "--allowed-lateness",
