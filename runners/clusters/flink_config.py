@@ -18,7 +18,7 @@ DEFAULT_PORTS: Final = {
     "zookeeper": 2181,
     "jobs": 8099,
     "artifacts": 8098,
-    "workers": 50000,
+    "workers": 8097,
 }
 CHECKPOINTS: Final = "checkpoints"
 SAVEPOINTS: Final = "savepoints"

@@ -1,4 +1,4 @@
-"""Ports on loopback: the usual one where it is free, else any.
+"""Ports on loopback: the usual one where it is free, else any that no outgoing connection takes.
 
 A port is chosen some seconds before a server listens on it. Until then a note beside other temporary files tells
 clusters that come up at the same time that it is taken.
@@ -7,6 +7,7 @@ clusters that come up at the same time that it is taken.
 import fcntl
 import json
 import os
+import random
 import socket
 import tempfile
 import time
@@ -17,6 +18,8 @@ from typing import Final
 
 HOST = "127.0.0.1"
 _TRIES: Final = 100
+_FIRST, _LAST = 20_000, 32_000
+"""Any port is one of these: outgoing connections begin above, and one of them may take the port of a server that died."""
 _TAKEN_FOR_S: Final = 120.0
 """How long a cluster may take to listen on what it chose."""
 
@@ -87,18 +90,16 @@ def answers(port: int, patience_s: float = 0.5) -> bool:
 
 def _free(wanted: int, others: set[str]) -> socket.socket | None:
     """Return an end on a port that is free and no other's: the wanted one, else any."""
-    if str(wanted) not in others and (end := _bound(wanted)):
+    if wanted and str(wanted) not in others and (end := _bound(wanted)):
         return end
-    for _ in range(_TRIES):
-        end = _bound(0)
-        if end is None or str(end.getsockname()[1]) not in others:
+    for port in random.sample(range(_FIRST, _LAST), _TRIES):
+        if str(port) not in others and (end := _bound(port)):
             return end
-        end.close()
     return None
 
 
 def _bound(port: int) -> socket.socket | None:
-    if port and answers(port, 0.2):
+    if answers(port, 0.2):
         return None
     end = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,5 +1,6 @@
 """A Redis of one's own beside the job's, and waiting until a live job's figures have arrived."""
 
+import random
 import signal
 import socket
 import subprocess
@@ -26,10 +27,12 @@ def redis_server(folder: Path) -> Iterator[tuple[str, str, "subprocess.Popen[byt
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return one that no outgoing connection takes, so that a server that was killed finds it free again."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def start_server(folder: Path, port: int, log: bool = True) -> "subprocess.Popen[bytes]":
