@@ -1,7 +1,6 @@
 """New views beside a job: after the switch-over all is as if the job had always had them, whatever was killed on the way."""
 
 import json
-import random
 import shutil
 import signal
 import sys
@@ -205,16 +204,23 @@ def checkpointed_to(home: Path) -> Any:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def kill_at_work(backfill: Any, home: Path, delay_s: float) -> None:
-    """Kill a backfill some time after it has saved something."""
-    wait_until(lambda: backfill.poll() is not None or checkpointed_to(home / "backfill") is not None, "work")
-    time.sleep(delay_s)
+def kill_at_work(backfill: Any, home: Path) -> None:
+    """Kill a backfill once it has saved something."""
+    before = checkpointed_to(home / "backfill")
+    wait_until(lambda: backfill.poll() is not None or checkpointed_to(home / "backfill") != before, "work")
     kill(backfill)
 
 
 def published(url: str, shop_folder: Path, tmp_path: Path, begin: int, end: int) -> None:
     write(tmp_path / "part.jsonl", ROWS[begin:end])
     command("publish", tmp_path / "part.jsonl", "--to", f"{url}?stream=events")
+
+
+def generation(url: str) -> int:
+    """Return of which generation the records are that are read; -1 where there are none."""
+    with suppress(InterestreamError):
+        return Reader(redis.Redis.from_url(url)).feature_state().catalogue.generation
+    return -1
 
 
 def await_event(url: str, place: int) -> None:
@@ -233,7 +239,6 @@ def await_event(url: str, place: int) -> None:
 def test_a_live_job_is_switched_over_under_kills_and_readers_see_nothing_half(
     shop_folder: Path, always: Path, server: str, tmp_path: Path
 ) -> None:
-    draw = random.Random(time.time_ns())
     home, stream = tmp_path / "home", f"{server}?stream=events"
     common = (stream, "--dims", shop_folder / "dims", "--timezone", "UTC", "--redis", server, "--data-dir", home,
               "--batch-rows", 300, "--checkpoint-every", "200ms")  # fmt: skip
@@ -250,7 +255,7 @@ def test_a_live_job_is_switched_over_under_kills_and_readers_see_nothing_half(
         # The backfill is killed, and goes on, while the job runs.
         for _ in range(2):
             backfill = started("features", "backfill", *common, *new)
-            kill_at_work(backfill, home, draw.random())
+            kill_at_work(backfill, home)
         published(server, shop_folder, tmp_path, 3000, 5000)
         await_event(server, 5000)
         told = json.loads(command("features", "backfill", *common, *new, "--json").stdout)
@@ -258,13 +263,20 @@ def test_a_live_job_is_switched_over_under_kills_and_readers_see_nothing_half(
         published(server, shop_folder, tmp_path, 5000, 6000)
         await_event(server, 6000)
         kill(run)
-        # The switch-over is killed at any moment of it.
-        for _ in range(4):
+        # The switch-over is killed while it reads on, once the state is handed over, and once readers are told of it.
+        caught_up = checkpointed_to(home / "backfill")
+        for moment in (
+            lambda: checkpointed_to(home / "backfill") != caught_up,
+            lambda: not (home / "backfill").exists(),
+            lambda: generation(server) == 1,
+        ):
             run = started(*job, *new)
-            time.sleep(draw.uniform(1.0, 8.0))
+            wait_until(lambda: moment() or run.poll() is not None, "the moment")  # noqa: B023
+            assert run.poll() is None, run.communicate()
             kill(run)
-        run = started(*job, *new)
         published(server, shop_folder, tmp_path, 6000, len(ROWS))
+        run = started(*job, *new)
+        wait_until(lambda: generation(server) == 1 or run.poll() is not None, "the switch-over")
         await_event(server, len(ROWS))
         time.sleep(0.5)
         code, _, err = interrupted(run)
