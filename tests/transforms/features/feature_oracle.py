@@ -89,6 +89,19 @@ class Oracle:
         )
         return out
 
+    def by(self, entity: tuple[str, ...]) -> "dict[tuple[str, ...], Oracle]":
+        """The same of every entity of a kind, in one pass."""
+        out: dict[tuple[str, ...], Oracle] = {}
+        for rows, name in ((self.raw, "raw"), (self.net, "net")):
+            for row in rows:
+                ids = tuple(field_of(row, field) for field in entity)
+                if None not in ids:
+                    held = out.get(ids)
+                    if held is None:
+                        held = out[ids] = Oracle([])
+                    getattr(held, name).append(row)
+        return out
+
     def taken(self, view: FeatureView, part: Aggregation, since_ms: int, *, net: bool) -> list[Row]:
         on = set(part.events or view.on)
         rows = self.raw
