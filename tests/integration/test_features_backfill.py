@@ -268,7 +268,7 @@ def test_a_live_job_is_switched_over_under_kills_and_readers_see_nothing_half(
         for moment in (
             lambda: checkpointed_to(home / "backfill") != caught_up,
             lambda: not (home / "backfill").exists(),
-            lambda: generation(server) == 1,
+            lambda: generation(server) == 1,  # without any new event
         ):
             run = started(*job, *new)
             wait_until(lambda: moment() or run.poll() is not None, "the moment")  # noqa: B023
