@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import killing
 import pyarrow.parquet as pq
 import pytest
 import redis
@@ -185,7 +186,7 @@ class Poller(threading.Thread):
             except BaseException as error:
                 self.failed.append(error)
                 return
-            time.sleep(0.002)
+            time.sleep(0.01)
 
     def end(self) -> None:
         self._ended.set()
@@ -237,8 +238,9 @@ def await_event(url: str, place: int) -> None:
 
 
 def test_a_live_job_is_switched_over_under_kills_and_readers_see_nothing_half(
-    shop_folder: Path, always: Path, server: str, tmp_path: Path
+    shop_folder: Path, always: Path, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(killing, "PATIENCE_S", 600.0)
     home, stream = tmp_path / "home", f"{server}?stream=events"
     common = (stream, "--dims", shop_folder / "dims", "--timezone", "UTC", "--redis", server, "--data-dir", home,
               "--batch-rows", 300, "--checkpoint-every", "200ms")  # fmt: skip
