@@ -26,6 +26,7 @@ from transforms.features.aggregations import (
 )
 from transforms.features.view import FeatureView
 
+STAGE = {"view": 1, "click": 2, "order.paid": 3}
 UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -49,6 +50,7 @@ def field_of(row: Row, name: str) -> Any:
         "list_price_minor": lambda: PRICE.get(item), "event_time_ms": lambda: row["event_time"],
         "has_coupon": lambda: int(row.get("coupon_id") is not None), "is_new": lambda: 0,
         "hour": lambda: row["event_time"] // 3_600_000 % 24,
+        "stage": lambda: max((STAGE[name] for name in names_of(row) if name in STAGE), default=None),
     }  # fmt: skip
     return derived[name]() if name in derived else row.get(name)
 
