@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runners.composition import feature_views, job_dimensions, time_bounds
 from runners.embedded_redis import open_redis
-from runners.job_identity import job_id, same_reading
+from runners.job_identity import job_id, same_reading, views_id
 from runners.job_lock import alone
 from runners.job_places import places_now, whole_position
 from runners.job_sources import bounded, openers
@@ -115,7 +115,7 @@ class _Backfill:
     def _opened(self) -> Checkpoints:
         return Checkpoints(
             self._home / _CHECKPOINTS,
-            f"backfill-{job_id(self._request, self._settings)}",
+            f"backfill-{views_id(job_id(self._request, self._settings))}",
             every_s=self._settings.checkpoint_every_ms / 1000,
             clock=time.monotonic,
             whole_position=whole_position(self._openers),

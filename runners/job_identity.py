@@ -46,6 +46,15 @@ def same_reading(one: str, other: str) -> bool:
     return one.partition("-")[0] == other.partition("-")[0]
 
 
+def views_id(job: str) -> str:
+    """Return what decides a job's features: what is read, and the views.
+
+    >>> views_id("a-b-c")
+    'a-c'
+    """
+    return f"{job.partition('-')[0]}-{job.rpartition('-')[2]}"
+
+
 def _digest(parts: dict[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()
 
