@@ -107,8 +107,9 @@ def read_features(
     """
     wanted = [entity_id(each) for each in ids]
     state, held = _read(store, entity, wanted)
+    named = [state.view(name) for name in views]
     layout = state.layout(entity)
-    chosen = chosen_features(layout, [state.view(name) for name in views])
+    chosen = chosen_features(layout, named)
     at_ms = state.as_of_ms if at_ms is None else at_ms
     found = evaluated(layout, wanted, held, chosen, at_ms, state.version)
     if log is not None:
