@@ -100,7 +100,7 @@ class ClusterJob:
         build_live_room(pipeline, cluster_sources(self.request, self.settings, self.openers, shards), options)
 
     def _files(self) -> dict[str, list[Any]]:
-        from runners.jobs import seen_files
+        from runners.job_places import seen_files
 
         return {name: list(seen) for name, seen in seen_files(self.openers).items()}
 

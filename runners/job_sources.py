@@ -1,7 +1,8 @@
 """From the sources named on the command line to readers that a pipeline can open on any worker."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ LIVE_BLOCK_ROWS: Final = 8192
 PACED_BLOCK_ROWS: Final = 2048
 BLOCK_BYTES: Final = 8 << 20
 REACH_S: Final = 5.0
+BEFORE_ENTRIES: Final = "0-0"
+"""The place in a stream before its first entry."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class OpenFolder:
     paths: tuple[Path, ...]
     block_rows: int
     follow: bool
+    limits: Mapping[str, int] | None = None
+    """How far each file is read; None: to its end."""
 
     @property
     def is_live(self) -> bool:
@@ -35,7 +40,7 @@ class OpenFolder:
 
     def __call__(self, places: dict[str, Place]) -> Reader:
         """Open where an earlier reader stopped."""
-        return FolderReader(self.paths, places, BLOCK_BYTES, self.block_rows, self.follow)
+        return FolderReader(self.paths, places, BLOCK_BYTES, self.block_rows, self.follow, self.limits)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class OpenRedisStream:
 
     url: str
     block_rows: int
+    until: str | None = None
+    """The last entry that is read; None: for ever."""
 
     @property
     def is_live(self) -> bool:
@@ -52,7 +59,7 @@ class OpenRedisStream:
 
     def __call__(self, places: dict[str, Place]) -> Reader:
         """Open after the last entry seen."""
-        return RedisStreamReader(self.url, places, self.block_rows)
+        return RedisStreamReader(self.url, places, self.block_rows, until=self.until)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,37 @@ def openers(
         check_stream(url)
         found.append(OpenRedisStream(url, min(block_rows, LIVE_BLOCK_ROWS)))
     return found
+
+
+def bounded(opener: Opener, places: Mapping[str, Place]) -> Opener:
+    """Return what reads from the beginning as far as these places, and never says that it has finished.
+
+    Raises SourceError where the beginning is not there any more, or where that cannot be told.
+    """
+    if isinstance(opener, OpenFolder):
+        limits = {name: int(place.offset) for name, place in places.items()}
+        return replace(opener, limits=limits, follow=False)
+    if isinstance(opener, OpenRedisStream):
+        _check_whole(opener.url)
+        return replace(opener, until=places[opener.url].offset if opener.url in places else BEFORE_ENTRIES)
+    raise SourceError(
+        f"The history of the topic {opener.topic.topic} cannot be read beside a job: only that of files, folders and Redis "
+        "Streams can. Start the job again with the new views: it starts over."
+    )
+
+
+def _check_whole(url: str) -> None:
+    """Raise SourceError where entries of a stream were deleted or trimmed."""
+    from transforms.io.redis_client import open_client
+
+    server, key = split_stream_url(url)
+    with open_client(server, socket_timeout=REACH_S, socket_connect_timeout=REACH_S) as client:
+        told: Any = client.xinfo_stream(key) if client.exists(key) else {"length": 0, "entries-added": 0}
+    if told["length"] != told["entries-added"]:
+        raise SourceError(
+            f"{told['entries-added'] - told['length']} entries of the stream {key} were deleted or trimmed, so a new view "
+            "cannot know of them. Run the job with --fresh on what is left, or keep the views that it has."
+        )
 
 
 def _kafka_openers(url: str, block_rows: int, most_readers: int) -> list[OpenKafka]:

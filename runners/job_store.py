@@ -4,13 +4,20 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from schemas.features.layout import decoded
 from schemas.keys import (
+    BACKFILL,
     BOARDS,
+    CATALOGUE,
     VERSION_BYTES,
+    Version,
     counts_key,
     epoch_key,
     erased_key,
+    feature_generation,
+    features_key,
     job_key,
+    pack,
     snapshot_key,
     unpack,
     unpack_version,
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
 
 CLEAN: Final = "clean"
 RUNNING: Final = "running"
+RETIRED_S: Final = 600
+"""How long feature records stay that no new read asks for."""
 _BATCH: Final = 1000
 _VERSIONED: Final = ("m", "a", "t", "f", "n", "g", "k", "l", "h", "p", "c", "x", "y")
 """Kinds of keys whose values must not outlive a lost stretch; the recommender's are rewritten anyway."""
@@ -63,6 +72,25 @@ class JobStore:
         """Return the users who were erased, of whom no feature may know anything."""
         held: Any = self._redis.hkeys(erased_key(self._namespace))
         return sorted(user.decode() for user in held)
+
+    def tell_backfill(self, views: Iterable[str]) -> None:
+        """Say which feature views are being backfilled beside the job."""
+        key = features_key(self._namespace)
+        self._redis.hset(key, BACKFILL, pack(Version(0, 0, 0), sorted(views)))
+
+    def retire_features(self, done: int) -> int:
+        """Let feature records end in a while that are of an earlier generation than readers are told of; return that.
+
+        Nothing is done where the generation is `done`. Whoever is in the middle of a read or an export can end it.
+        """
+        held: Any = self._redis.hget(features_key(self._namespace), CATALOGUE)
+        generation = decoded(held[VERSION_BYTES:]).generation if held else 0
+        if generation > done:
+            for pattern in ("{y:*", "v:{y:*"):
+                for key in self._keys(pattern):
+                    if feature_generation(key.decode()) < generation:
+                        self._redis.expire(key, RETIRED_S)
+        return generation
 
     def clear(self) -> None:
         """Delete every figure; the epoch and the tombstones of who was forgotten stay."""

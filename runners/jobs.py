@@ -1,19 +1,16 @@
 """`run_job`: one run of the pipeline on this machine, from request to report.
 
 A job is what is read and how (sources, bounds, horizons); running the same job again goes on where it was,
-also after kill -9. Another job in the same data directory starts anew and replaces the figures.
+also after kill -9. Another job in the same data directory starts anew and replaces the figures, unless it differs in
+feature views alone: then it goes on too, with what a backfill knows of them.
 """
 
-import fcntl
-import hashlib
-import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from runners.composition import (
@@ -24,29 +21,27 @@ from runners.composition import (
     job_dimensions,
 )
 from runners.embedded_redis import OpenRedis, open_redis
-from runners.job_files import Fingerprint, fingerprint, places_to_go_on
+from runners.job_identity import job_id, same_but_for_views
+from runners.job_lock import alone
+from runners.job_places import places_now, whole_position
 from runners.job_report import JobReport, report_of
-from runners.job_sources import Opener, OpenFolder, dimension_folder, openers
+from runners.job_sources import Opener, OpenFolder, openers
 from runners.job_store import CLEAN, RUNNING, JobStore
 from runners.jobs_request import JobRequest
 from runners.progress import show_progress
 from runners.redis_patience import patiently
 from runners.settings import Settings
-from schemas.errors import JobError, UsageError
+from schemas.errors import JobError
 from transforms import checkpoints as checkpoint_registry
 from transforms.checkpoints import Checkpoints
-from transforms.pieces import BEFORE_ALL_MS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from transforms.io.blocks import Place
     from transforms.io.read import SourceConfig
-    from transforms.io.session import Position
 
 CHECKPOINT_DIR: Final = "checkpoints"
 SPILL_DIR: Final = "spill"
-LOCK: Final = "job.lock"
 LIVE_PUBLISH_S: Final = 0.02
 REPLAY_PUBLISH_S: Final = 1.0
 LIVE_BOARDS_S: Final = 2.0
@@ -54,10 +49,6 @@ REPLAY_BOARDS_S: Final = 10.0
 LIVE_CREDITS_S: Final = 0.25
 LIVE_MODEL_S: Final = 5.0
 REPLAY_MODEL_S: Final = 60.0
-_SEMANTIC: Final = (
-    "currency", "timezone", "max_out_of_orderness_ms", "allowed_lateness_ms", "dedup_horizon_ms",
-    "order_horizon_ms", "attribution_window", "namespace",
-)  # fmt: skip
 
 
 @dataclass
@@ -72,11 +63,15 @@ class _Job:
     openers: list[Opener]
     checkpoints: Checkpoints
     resumed: bool = False
+    ended_well: bool = False
+    """Whether it went on from a run that ended by itself, or was told to."""
+    generation: int = 0
+    """The generation of feature records whose predecessors were told to end."""
 
 
 def run_job(request: JobRequest, settings: Settings, console: "Console") -> JobReport:
     """Run a job to its end (files) or until it is told to stop (streams); raises InterestreamError."""
-    with _alone(settings.data_dir), open_redis(settings.redis, settings.data_dir) as redis:
+    with alone(settings.data_dir), open_redis(settings.redis, settings.data_dir) as redis:
         if settings.sink:
             from transforms.io.kafka_sink import prepare_sink
 
@@ -85,27 +80,13 @@ def run_job(request: JobRequest, settings: Settings, console: "Console") -> JobR
             from runners.cluster_jobs import run_elsewhere
 
             return run_elsewhere(request, settings, redis, job_id(request, settings), console)
-        job = _prepared(request, settings, redis)
+        job = _prepared(request, settings, redis, console)
         if _is_complete(job):
             return JobReport(resumed=True, nothing_to_do=True)
         return _run(job, console)
 
 
-@contextmanager
-def _alone(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory for one job at a time."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                f"Another job is running in {data_dir}. Wait for it, stop it, or name another --data-dir."
-            ) from error
-        yield
-
-
-def _prepared(request: JobRequest, settings: Settings, redis: OpenRedis) -> _Job:
+def _prepared(request: JobRequest, settings: Settings, redis: OpenRedis, console: "Console") -> _Job:
     opened = openers(request.sources, settings.batch_rows, request.follow, request.speed is not None)
     identity = job_id(request, settings)
     checkpoints = Checkpoints(
@@ -117,98 +98,46 @@ def _prepared(request: JobRequest, settings: Settings, redis: OpenRedis) -> _Job
     job = _Job(
         request, settings, JobStore(redis.client, settings.namespace), redis, identity, opened, checkpoints
     )
-    job.resumed = not request.fresh and _resume(job)
+    job.resumed = not request.fresh and (_resume(job) or (_with_other_views(job, console) and _resume(job)))
     if not job.resumed:
         _begin(job)
-    job.checkpoints.on_taken = lambda epoch: patiently(redis, partial(job.store.note_epoch, epoch))
-    job.checkpoints.whole_position = _whole_position(job)
+    job.checkpoints.on_taken = partial(_taken, job)
+    job.checkpoints.whole_position = whole_position(job.openers)
     return job
 
 
-def _whole_position(job: _Job) -> Callable[[dict[int, Any]], Any]:
-    """Say how readers' positions and what their files looked like when the run began make one value."""
-    seen = seen_files(job.openers)
-
-    def whole(positions: dict[int, Any]) -> Any:
-        for position in positions.values():
-            for name in position.places.keys() - seen.keys():
-                if "://" not in name and Path(name).exists():
-                    seen[name] = fingerprint(Path(name))
-        return {"readers": [positions[reader] for reader in sorted(positions)], "files": dict(seen)}
-
-    return whole
-
-
-def job_id(request: JobRequest, settings: Settings) -> str:
-    """Return the identity of a job: what decides its figures, not how fast or in what batches they come."""
-    sources = sorted(source if "://" in source else str(Path(source).resolve()) for source in request.sources)
-    parts: dict[str, Any] = {name: getattr(settings, name) for name in _SEMANTIC}
-    dims = dimension_folder(request.sources, request.dims)
-    parts |= {
-        "sources": sources, "from": request.from_ms, "to": request.to_ms,
-        "recommender": request.recommender, "attribution": request.attribution,
-        "features": _features_digest(request, settings),
-        "dims": str(dims.resolve()) if dims else None, "scopes": job_dimensions(request).scopes,
-    }  # fmt: skip
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()
-
-
-def _features_digest(request: JobRequest, settings: Settings) -> str | None:
-    """Return what tells one set of feature views from another; None where there are none."""
-    views = feature_views(request, settings)
-    if not views:
-        return None
-    from schemas.features.layout import encoded
-    from transforms.features.compiled import compile_views
-
-    return hashlib.blake2b(encoded(compile_views(views).catalogue), digest_size=12).hexdigest()
+def _taken(job: _Job, epoch: int) -> None:
+    """Tell Redis of the epoch after a checkpoint, and let feature records go that a change of views replaced."""
+    patiently(job.redis, partial(job.store.note_epoch, epoch))
+    job.generation = patiently(job.redis, partial(job.store.retire_features, job.generation))
 
 
 def _resume(job: _Job) -> bool:
     """Go on from the last checkpoint, if it is this job's, its files are as they were, and Redis still has it."""
     checkpoints, described = job.checkpoints, job.store.described()
-    if not checkpoints.restore() or described.get("job_id") != job.id:
+    if not checkpoints.restore() or not same_but_for_views(described.get("job_id", ""), job.id):
         return False
-    places = _places_now(job)
+    places = places_now(job.openers, checkpoints.position, job.settings)
     if places is None:
         return False
     checkpoints.position = places
+    job.ended_well = described.get("status") == CLEAN and described["job_id"] == job.id
     if described.get("status") != CLEAN:
         job.store.forget_after(checkpoints.epoch)
     checkpoints.epoch = job.store.next_epoch()
     return True
 
 
-def _places_now(job: _Job) -> Any:
-    """Return the restored positions, adjusted to files that have grown; None where they fit no more."""
-    from transforms.io.folder import event_files
+def _with_other_views(job: _Job, console: "Console") -> bool:
+    """Let the last checkpoint be this job's if it differs in feature views alone; returns whether it is now."""
+    from runners.feature_backfill import hand_over
 
-    positions = job.checkpoints.position["readers"]
-    if len(positions) != len(job.openers):
-        return None
-    adjusted = []
-    for opener, position in zip(job.openers, positions, strict=True):
-        if isinstance(opener, OpenFolder):
-            seen = job.checkpoints.position["files"]
-            places = places_to_go_on(position.places, seen, event_files(opener.paths))
-            if places is None or _begins_too_early(job, opener, position, places):
-                return None
-            adjusted.append(replace(position, places=places))
-        else:
-            adjusted.append(position)
-    return {"readers": adjusted, "files": job.checkpoints.position["files"]}
-
-
-def _begins_too_early(job: _Job, opener: OpenFolder, before: "Position", places: dict[str, "Place"]) -> bool:
-    """Whether a new or grown file begins before what the job has finished: then only starting over is exact."""
-    from transforms.io.folder import FolderReader, event_files
-
-    new = {str(path) for path in event_files(opener.paths)} - before.places.keys()
-    grown = {name for name, place in before.places.items() if place.ended and not places[name].ended}
-    reader = FolderReader(opener.paths, places, 1, 1)
-    begins = [reader.first_time(name) for name in new | grown]
-    earliest_ms = before.watermark_ms + job.settings.max_out_of_orderness_ms
-    return any(BEFORE_ALL_MS < begin_ms < earliest_ms for begin_ms in begins)
+    manifest = checkpoint_registry.last_manifest(job.checkpoints.directory)
+    if manifest is None or not same_but_for_views(manifest["job_id"], job.id) or not job.request.features:
+        return False
+    if places_now(job.openers, manifest["position"], job.settings) is None:
+        return False
+    return hand_over(job.request, job.settings, manifest, console)
 
 
 def _begin(job: _Job) -> None:
@@ -226,7 +155,8 @@ def _is_complete(job: _Job) -> bool:
     """Whether every file was read to its end before, and none is new."""
     from transforms.io.folder import event_files
 
-    if not job.resumed or job.request.follow or not all(isinstance(o, OpenFolder) for o in job.openers):
+    whole = job.resumed and job.ended_well and not job.request.follow
+    if not whole or not all(isinstance(opener, OpenFolder) for opener in job.openers):
         return False
     [folder] = [opener for opener in job.openers if isinstance(opener, OpenFolder)]
     [position] = job.checkpoints.position["readers"]
@@ -361,15 +291,3 @@ def stopping_on_signals(job: Stop) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def seen_files(openers_used: list[Any]) -> dict[str, Fingerprint]:
-    """Return what every file of a job looks like now."""
-    from transforms.io.folder import event_files
-
-    return {
-        str(path): fingerprint(path)
-        for opener in openers_used
-        if isinstance(opener, OpenFolder)
-        for path in event_files(opener.paths)
-    }

@@ -30,8 +30,9 @@ older (`schemas.scripts`), so that a bundle run twice, late or out of order leav
 | `NS:{r}:model` | hash | `model` → recommender model |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
 | `NS:erased` | hash | user_id → UTC ms at which the user was erased from features |
-| `NS:{y}` | hash | `catalogue`, `as_of`, `freshness` → views, newest event time, ms from event to readable |
+| `NS:{y}` | hash | `catalogue`, `as_of`, `freshness`, `backfill` → views, newest event, ms to readable, names |
 | `NS:{y:ENTITY:BUCKET}` | hash | id (US between the parts of a pair) → feature record of all views of that kind of entity |
+| `NS:{y:ENTITY:BUCKET:GENERATION}` | hash | the same from the first change of views on; the catalogue says which is read |
 | `NS:{s}` | hash | `begin`, `end`, `boards` → version of the figures being written, last written whole, and of the boards |
 | `NS:{s}:changes` | stream | `changed` → what each publication changed (`schemas.changes`); the newest few thousand |
 | `NS:writers` | hash | writer → how many flushes it has made; one that finds less knows that something was lost |
@@ -231,18 +232,28 @@ def recommender_key(namespace: str, kind: str, identifier: str) -> str:
     return f"{namespace}:{{r:{kind}:{bucket(identifier)}}}"
 
 
-def feature_key(namespace: str, entity: str, identifier: str) -> str:
+def feature_key(namespace: str, entity: str, identifier: str, generation: int = 0) -> str:
     """Key of the bucket that holds the features of an entity, named by its fields.
 
-    >>> feature_key("is", "user_id", "u1")
-    'is:{y:user_id:118}'
+    >>> feature_key("is", "user_id", "u1"), feature_key("is", "user_id", "u1", 2)
+    ('is:{y:user_id:118}', 'is:{y:user_id:118:2}')
     """
-    return feature_bucket_key(namespace, entity, bucket(identifier))
+    return feature_bucket_key(namespace, entity, bucket(identifier), generation)
 
 
-def feature_bucket_key(namespace: str, entity: str, number: int) -> str:
-    """Key of one bucket of the features of a kind of entity."""
-    return f"{namespace}:{{y:{entity}:{number}}}"
+def feature_bucket_key(namespace: str, entity: str, number: int, generation: int = 0) -> str:
+    """Key of one bucket of the features of a kind of entity; each set of views that a job came to has a generation."""
+    return f"{namespace}:{{y:{entity}:{number}{f':{generation}' if generation else ''}}}"
+
+
+def feature_generation(key: str) -> int:
+    """Return the generation of a key of feature records, or of its mark.
+
+    >>> feature_generation("is:{y:user_id:118}"), feature_generation("is:v:{y:user_id:118:2}")
+    (0, 2)
+    """
+    _, _, generation = key.rpartition("{y:")[2].rstrip("}").partition(":")[2].partition(":")
+    return int(generation or 0)
 
 
 def features_key(namespace: str) -> str:
@@ -258,7 +269,8 @@ def erased_key(namespace: str) -> str:
 CATALOGUE: Final = "catalogue"
 AS_OF: Final = "as_of"
 FRESHNESS: Final = "freshness"
-"""Fields of `features_key`."""
+BACKFILL: Final = "backfill"
+"""Fields of `features_key`; the last has the names of views that are being backfilled."""
 
 
 def job_key(namespace: str) -> str:

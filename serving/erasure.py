@@ -29,16 +29,25 @@ def erase_features(store: Store, user_id: str, clock: Callable[[], float] = time
     with store_errors():
         redis.hset(erased_key(store.namespace), user_id, int(clock() * 1000))
         held = redis.hget(features_key(store.namespace), CATALOGUE)
-        layouts = decoded(held[VERSION_BYTES:]).entities if held else ()
-        return sum(_erased_from(redis, store.namespace, layout, user_id) for layout in layouts)
+        if not held:
+            return 0
+        catalogue, gone = decoded(held[VERSION_BYTES:]), 0
+        # Records of another set of views may still be there, or be there already.
+        for generation in (catalogue.generation - 1, catalogue.generation + 1, catalogue.generation):
+            gone = sum(
+                _erased_from(redis, store.namespace, layout, generation, user_id)
+                for layout in catalogue.entities
+                if generation >= 0
+            )
+        return gone
 
 
-def _erased_from(redis: Any, namespace: str, layout: EntityLayout, user_id: str) -> int:
+def _erased_from(redis: Any, namespace: str, layout: EntityLayout, generation: int, user_id: str) -> int:
     """Put tombstones, which nothing is newer than, in place of the records of a user in one kind of entity."""
     places = [place for place, name in enumerate(layout.entity) if name in PERSONAL]
     gone = 0
     for number in range(BUCKETS) if places else ():
-        key = feature_bucket_key(namespace, layout.name, number)
+        key = feature_bucket_key(namespace, layout.name, number, generation)
         for field in redis.hkeys(key):
             parts = field.decode().split(US)
             if any(parts[place] == user_id for place in places):

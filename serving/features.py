@@ -18,6 +18,7 @@ from schemas.features.layout import Catalogue, EntityLayout, Feature, ViewInfo, 
 from schemas.features.values import Stored, Value
 from schemas.keys import (
     AS_OF,
+    BACKFILL,
     CATALOGUE,
     FRESHNESS,
     US,
@@ -27,6 +28,7 @@ from schemas.keys import (
     unpack_version,
 )
 from serving.access import Store, read_each
+from serving.generations import last_generation, saw_generation
 
 if TYPE_CHECKING:
     from serving.served_log import ServedLog
@@ -44,6 +46,8 @@ class FeatureState:
     """Half of the values, and 99 of 100, could be read so soon after their event when they were last written."""
     version: bytes
     """The version under which `as_of_ms` was written."""
+    backfilled: tuple[str, ...] = ()
+    """The views that are being backfilled beside the job and cannot be read yet."""
 
     def layout(self, entity: str) -> EntityLayout:
         """Return the layout of a kind of entity; raises UsageError where no view is of it."""
@@ -58,6 +62,10 @@ class FeatureState:
         for view in self.catalogue.views:
             if view.name == name:
                 return view
+        if name in self.backfilled:
+            raise UsageError(
+                f"The feature view {name!r} is missing: it is being backfilled. Start the job again with it afterwards."
+            )
         known = ", ".join(view.name for view in self.catalogue.views)
         raise UsageError(f"There is no feature view {name!r}. There are {known or 'none'}.")
 
@@ -98,10 +106,10 @@ def read_features(
     default that of the newest event, since a replay passes days in a second. `log` takes a sample of what was read.
     """
     wanted = [entity_id(each) for each in ids]
-    commands, places = feature_commands(store.namespace, entity, wanted)
-    state, held = feature_answers(read_each(store, commands), places)
+    state, held = _read(store, entity, wanted)
+    named = [state.view(name) for name in views]
     layout = state.layout(entity)
-    chosen = chosen_features(layout, [state.view(name) for name in views])
+    chosen = chosen_features(layout, named)
     at_ms = state.as_of_ms if at_ms is None else at_ms
     found = evaluated(layout, wanted, held, chosen, at_ms, state.version)
     if log is not None:
@@ -109,13 +117,27 @@ def read_features(
     return found
 
 
+def _read(store: Store, entity: str, wanted: Sequence[str]) -> tuple[FeatureState, list[bytes | None]]:
+    """Read the state and the records of its generation: one round trip, two where the views were changed since the last."""
+    while True:
+        generation = last_generation(store.client, store.namespace)
+        commands, places = feature_commands(store.namespace, entity, wanted, generation)
+        state, held = feature_answers(read_each(store, commands), places)
+        if state.catalogue.generation == generation:
+            return state, held
+        saw_generation(store.client, store.namespace, state.catalogue.generation)
+
+
 def feature_commands(
-    namespace: str, entity: str, ids: Sequence[str]
+    namespace: str, entity: str, ids: Sequence[str], generation: int
 ) -> tuple[list[tuple[Any, ...]], list[list[int]]]:
-    """Return what reads the state and these entities in one trip, and which ids each command behind the first names."""
+    """Return what reads the state and these entities in one trip, and which ids each command behind the first names.
+
+    Records of another generation than that of the state that is answered mean nothing by it.
+    """
     buckets: dict[str, list[int]] = {}
     for place, identifier in enumerate(ids):
-        buckets.setdefault(feature_key(namespace, entity, identifier), []).append(place)
+        buckets.setdefault(feature_key(namespace, entity, identifier, generation), []).append(place)
     commands = [("HMGET", key, *(ids[place] for place in places)) for key, places in buckets.items()]
     return [_state_command(namespace), *commands], list(buckets.values())
 
@@ -227,7 +249,7 @@ def _split(identifier: str) -> tuple[str, ...]:
     return tuple(identifier.split(US))
 
 
-_FIELDS: Final = (CATALOGUE, AS_OF, FRESHNESS)
+_FIELDS: Final = (CATALOGUE, AS_OF, FRESHNESS, BACKFILL)
 
 
 def _state_command(namespace: str) -> tuple[Any, ...]:
@@ -235,12 +257,13 @@ def _state_command(namespace: str) -> tuple[Any, ...]:
 
 
 def _state(told: Sequence[bytes | None]) -> FeatureState:
-    catalogue, as_of, freshness = (value and value[VERSION_BYTES:] for value in told)
+    catalogue, as_of, freshness, backfill = (value and value[VERSION_BYTES:] for value in told)
     if not catalogue or not as_of:
         raise UsageError("No feature views are kept here. Run the job without --no-features.")
     ages = msgspec.msgpack.decode(freshness, type=tuple[int, int]) if freshness else None
     version = (told[1] or b"")[:VERSION_BYTES]
-    return FeatureState(_decoded(catalogue), msgspec.msgpack.decode(as_of, type=int), ages, version)
+    names = msgspec.msgpack.decode(backfill, type=tuple[str, ...]) if backfill else ()
+    return FeatureState(_decoded(catalogue), msgspec.msgpack.decode(as_of, type=int), ages, version, names)
 
 
 @lru_cache(maxsize=4)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from transforms.intake import Taken
 
-FORMAT: Final = 10
+FORMAT: Final = 11
 """The format of all state, in checkpoints and in Beam state; raised with any change to what the shards keep
 or to the pieces that their logs hold (`tests/pipelines/steps.txt`)."""
 MANIFEST: Final = "checkpoint.pickle"
@@ -85,16 +85,8 @@ class Checkpoints:
 
     def restore(self) -> bool:
         """Read the last whole checkpoint; False where there is none for this job."""
-        path = self.directory / MANIFEST
-        if not path.exists():
-            return False
-        try:
-            manifest = read_state(path)
-        except Exception as error:
-            raise StateError(
-                f"The checkpoint {path} cannot be read: {error}. Run again with --fresh to start over."
-            ) from error
-        if manifest["format"] != FORMAT or manifest["job_id"] != self.job_id:
+        manifest = last_manifest(self.directory)
+        if manifest is None or manifest["job_id"] != self.job_id:
             return False
         self.epoch, self.position = manifest["epoch"], manifest["position"]
         self._sequence = manifest["sequence"]
@@ -192,6 +184,20 @@ class Checkpoints:
         self.position = position
         self.epoch += 1
         self.on_taken(self.epoch)
+
+
+def last_manifest(directory: Path) -> dict[str, Any] | None:
+    """Return the last whole checkpoint in a folder, whoever's it is; None where there is none of this format."""
+    path = directory / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        manifest: dict[str, Any] = read_state(path)
+    except Exception as error:
+        raise StateError(
+            f"The checkpoint {path} cannot be read: {error}. Run again with --fresh to start over."
+        ) from error
+    return manifest if manifest["format"] == FORMAT else None
 
 
 def write_state(path: Path, value: Any) -> None:

@@ -18,6 +18,7 @@ from transforms.attribution.coupon_events import coupon_events, exposures_of
 from transforms.attribution.touches import touches_of
 from transforms.canonical import canonical_json
 from transforms.customers.payments import payments_of
+from transforms.dimensions import DimensionRows
 from transforms.event_view import EventView
 from transforms.features.events import feature_events
 from transforms.intake import CHECK, ID_HASH, INGESTED, LATENESS, RAW, event_times_ms
@@ -64,6 +65,8 @@ class Routes:
     dimensions: Dimensions = field(default_factory=Dimensions)
     attribution: bool = True
     features: bool = False
+    figures: bool = True
+    """Whether orders, credit and figures follow: not where features alone are wanted."""
 
     @property
     def features_key(self) -> int:
@@ -112,7 +115,8 @@ class DedupShard:
         empty = Piece(piece.progress, ())
         refusals = sum(bool((verdicts == verdict).any()) for verdict in _REASONS) + (piece.urgent >= IDLE)
         yield from (("dead", (0, empty)) for _ in range(refusals))
-        yield from (("new", (shard, empty)) for shard in range(self._routes.shards))
+        if self._routes.figures:
+            yield from (("new", (shard, empty)) for shard in range(self._routes.shards))
         if self._routes.recommender:
             yield "learn", (0, empty)
         if self._routes.features:
@@ -136,12 +140,21 @@ class DedupShard:
             self._tally.show(piece.urgent)
 
     def _routed(self, events: pa.RecordBatch, progress: Progress, urgent: int) -> Iterator[Output]:
+        """Send each later step what it needs of the events."""
+        dimensions, view = self._routes.dimensions.rows(), EventView(events)
+        if self._routes.figures:
+            yield from self._figures(view, dimensions, progress, urgent)
+        if self._routes.recommender:
+            yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))
+        if self._routes.features:
+            told = Piece(progress, (feature_events(view, dimensions),), urgent)
+            yield "features", (self._routes.features_key, told)
+
+    def _figures(
+        self, view: EventView, dimensions: DimensionRows, progress: Progress, urgent: int
+    ) -> Iterator[Output]:
         """Send one piece a shard: orders for the next step, and what rides along to the steps after it."""
-        dimensions, view, credited = (
-            self._routes.dimensions.rows(),
-            EventView(events),
-            self._routes.attribution,
-        )
+        credited = self._routes.attribution
         orders, touches = order_events(view, dimensions), touches_of(view, dimensions, credited=credited)
         payments, sums = (
             payments_of(orders, view, dimensions),
@@ -154,11 +167,6 @@ class DedupShard:
         ]  # fmt: skip
         keys = ["order_id", TO_ALL, "user", "user", "user", TO_ALL, *(None for _ in batches[6:])]
         yield from sent("new", batches, keys, self._routes.shards, progress, urgent)
-        if self._routes.recommender:
-            yield "learn", (0, Piece(progress, (interactions_of(view),), urgent))
-        if self._routes.features:
-            told = Piece(progress, (feature_events(view, dimensions),), urgent)
-            yield "features", (self._routes.features_key, told)
 
     def _refusals(self, events: pa.RecordBatch, verdicts: np.ndarray, piece: Piece) -> Iterator[Output]:
         for verdict, (reason, rule, detail) in _REASONS.items():

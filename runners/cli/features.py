@@ -1,4 +1,4 @@
-"""`interestream features list|get|describe|forget`: the feature views, and what they say of whom."""
+"""`interestream features list|get|describe|compare|backfill|forget`: the feature views, and what they say of whom."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,14 +9,15 @@ import typer
 from runners.cli import options
 from runners.cli.configured import configured
 from runners.cli.looking import reading
-from runners.cli.output import note, print_json, print_table
-from runners.moments import parse_moment
+from runners.cli.output import console, note, print_json, print_table
+from runners.moments import parse_bounds, parse_moment
 from runners.settings import Settings
 
 LIST_EXAMPLE = "interestream features list"
 GET_EXAMPLE = "interestream features get user_id sim-u339 --data-dir .interestream/demo"
 DESCRIBE_EXAMPLE = "interestream features describe user_activity"
 COMPARE_EXAMPLE = "interestream features compare served.jsonl --events events/"
+BACKFILL_EXAMPLE = "interestream features backfill events/ --features views.py"
 FORGET_EXAMPLE = "interestream features forget sim-u339"
 
 _A_DAY_MS = 86_400_000
@@ -143,6 +144,46 @@ def compare(
         print_table(title, ["line", "feature", "served", "replayed"], rows, "none differs")
     if found.differing:
         raise typer.Exit(1)
+
+
+@features.command("backfill", epilog=f"Example: {BACKFILL_EXAMPLE}")
+@configured(
+    *options.WHERE, "currency", "timezone", "max_out_of_orderness", "allowed_lateness", "dedup_horizon", "order_horizon",
+    "attribution_window", "features", "batch_rows", "checkpoint_every",
+)  # fmt: skip
+def backfill(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE…", help="What the job reads.", show_default=False)
+    ],
+    *,
+    settings: Settings,
+    from_: options.From = None,
+    to: options.To = None,
+    dims: options.Dims = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let new views learn all that a job has read, beside it; the job is then started again with them.
+
+    Takes the sources, dimensions and settings of the job. May be stopped, killed and repeated: it goes on where it was.
+    """
+    from runners.feature_backfill import backfill_features
+    from runners.jobs_request import JobRequest
+
+    from_ms, to_ms = parse_bounds(from_, to, settings.timezone)
+    request = JobRequest(kind="run", sources=tuple(sources), from_ms=from_ms, to_ms=to_ms, dims=dims)
+    report = backfill_features(request, settings, console(stderr=True))
+    if as_json:
+        print_json(asdict(report))
+        return
+    note(
+        f"Read {report.events:,} events in {report.seconds:.0f} s. "
+        + (
+            "The views know what the job had read at its last checkpoint. Stop the job, and start it again with the same "
+            "--features: it reads the rest for them, and they appear all at once."
+            if report.reached
+            else "Stopped before the end; the same command goes on."
+        )
+    )
 
 
 @features.command("forget", epilog=f"Example: {FORGET_EXAMPLE}")

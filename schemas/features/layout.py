@@ -124,10 +124,11 @@ class ViewInfo:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All views and the layouts of their entities."""
+    """All views and the layouts of their entities, and the generation of the records that are so laid out."""
 
     views: tuple[ViewInfo, ...] = ()
     entities: tuple[EntityLayout, ...] = ()
+    generation: int = 0
 
 
 def encoded(catalogue: Catalogue) -> bytes:

@@ -10,10 +10,12 @@ from schemas.features.identity import entity_id
 from schemas.features.layout import Feature
 from serving.features import (
     EntityFeatures,
+    FeatureState,
     evaluated,
     feature_answers,
     feature_commands,
 )
+from serving.generations import last_generation, saw_generation
 from serving.http.problems import RequestError
 from serving.http.store import AsyncStore, Seen
 
@@ -38,16 +40,28 @@ async def read_values(
     `features` are `view:name`, or `view` for all of one; None is all of the entity. Raises a problem for what is not kept.
     """
     wanted = [entity_id(each.split("+", entity.count("+"))) for each in ids]
-    commands, places = feature_commands(store.namespace, entity, wanted)
-    seen = await store.ask_together(commands)
     try:
-        state, held = feature_answers(seen.answers, places)
+        seen, state, held = await _read(store, entity, wanted)
         layout = state.layout(entity)
     except UsageError as error:
         raise RequestError(404, str(error), _NO_HINT) from error
     chosen = _chosen(list(layout.features), features)
     found = evaluated(layout, wanted, held, chosen, state.as_of_ms, state.version)
     return seen, [_told(each, chosen) for each in found]
+
+
+async def _read(
+    store: AsyncStore, entity: str, wanted: Sequence[str]
+) -> tuple[Seen, FeatureState, list[bytes | None]]:
+    """Read the state and the records of its generation; see `serving.features`."""
+    while True:
+        generation = last_generation(store.client, store.namespace)
+        commands, places = feature_commands(store.namespace, entity, wanted, generation)
+        seen = await store.ask_together(commands)
+        state, held = feature_answers(seen.answers, places)
+        if state.catalogue.generation == generation:
+            return seen, state, held
+        saw_generation(store.client, store.namespace, state.catalogue.generation)
 
 
 def entity_of(name: str) -> str:

@@ -28,7 +28,10 @@ def feature_tables(store: Store) -> Iterator[pa.Table]:
     for layout in sorted(state.catalogue.entities, key=lambda layout: layout.name):
         for first in range(0, BUCKETS, _AT_ONCE):
             buckets = range(first, min(first + _AT_ONCE, BUCKETS))
-            keys = [feature_bucket_key(store.namespace, layout.name, number) for number in buckets]
+            keys = [
+                feature_bucket_key(store.namespace, layout.name, number, state.catalogue.generation)
+                for number in buckets
+            ]
             rows = [row for held in read_hashes(store, keys) for row in sorted(held.items())]
             table = _table(layout, rows, state.as_of_ms)
             if table.num_rows:

@@ -15,7 +15,7 @@ from transforms import event_kernels as kernels
 from transforms import views
 from transforms.dimensions import NEVER_MS, Coded, DimensionRows, Places
 from transforms.event_view import EventView
-from transforms.features.fields import MISSING, NUMBERS, TEXTS
+from transforms.features.fields import KINDS, MISSING, NUMBERS, STAGES, TEXTS
 from transforms.intake import ID_HASH
 from transforms.metrics.partials import NEW_PRODUCT_MS
 from transforms.state.hashing import hash_text
@@ -24,6 +24,7 @@ Array = npt.NDArray[Any]
 
 _OF_EVENTS: Final = ("user_id", "item_id", "room_id", "session_id", "creator_id", "traffic_source")
 _WEIGHT: Final = np.uint64(0x9E3779B97F4A7C15)
+_STAGE_OF: Final = np.array([STAGES.get(kind, MISSING) for kind in range(KINDS)], np.int64)
 _NAMED: Final = 2
 """The places of dimensions below this one name nothing: no id, and an unknown one."""
 _SENT: Final = (
@@ -136,6 +137,7 @@ class FeatureRows:
             batch["event_time_ms"].cast(pa.timestamp("ms", tz="UTC")).cast(pa.timestamp("ms", tz=timezone))
         )
         numbers[NUMBERS.index("hour")] = pc.hour(moments).to_numpy(zero_copy_only=False)
+        numbers[NUMBERS.index("stage")] = _STAGE_OF[kinds]
         texts = {name: batch[name] for name in TEXTS}
         hashes = np.empty((len(TEXTS), batch.num_rows), np.uint64)
         for place, column in enumerate(texts.values()):

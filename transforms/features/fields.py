@@ -15,13 +15,18 @@ TEXTS: Final = ENTITY_FIELDS
 
 NUMBERS: Final = (
     "amount_minor", "quantity", "dwell_ms", "list_price_minor", "launched_ms", "event_time_ms", "is_new", "has_coupon",
-    "hour",
+    "hour", "stage",
 )  # fmt: skip
 """The fields whose values are numbers. `is_new`: within 30 days of the item's launch; `has_coupon`: a traffic coupon
-paid for the exposure; `hour`: of the day, in the time zone of the job."""
+paid for the exposure; `hour`: of the day, in the time zone of the job; `stage`: of the consumer funnel, `STAGES`."""
 
 MISSING: Final = -(2**63)
 """Stands where an event has no value of a number."""
+
+STAGES: Final[Mapping[int, int]] = {
+    kernels.ENTRY: 1, kernels.IMPRESSION: 1, kernels.CLICK: 2, kernels.PAID: 3,
+}  # fmt: skip
+"""The stage that an event leads to, by its kind: 1 known, 2 interested, 3 ordered."""
 
 NET_PAID: Final = kernels.REFUNDED + 1
 """The kind of what is known of a paid order line after its cancellation and refunds: given, and taken back."""

@@ -6,6 +6,7 @@ whole, once a turn however many events it had: a room with half the traffic is w
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -63,7 +64,7 @@ class FeatureShard:
     ) -> None:
         """`erased` are users of whom nothing may be known; `clock` tells when values are written, in seconds."""
         compiled = compile_views(views)
-        self._catalogue = encoded(compiled.catalogue)
+        self._catalogue, self._generation = compiled.catalogue, 0
         self._names, self._lines = ValueNames(), PaidLines(order_horizon_ms, lateness_ms)
         self.tables = [EntityTable(plan, self._names) for plan in compiled.plans]
         self._timezone, self._lateness_ms, self._namespace, self._clock = (
@@ -117,7 +118,7 @@ class FeatureShard:
             self._names.keep(held)
 
     def _bury(self, table: EntityTable, identifier: str) -> None:
-        key = feature_key(self._namespace, table.layout.name, identifier)
+        key = feature_key(self._namespace, table.layout.name, identifier, self._generation)
         self._gone.put(key, identifier, self._version() + _GONE)
 
     def _version(self) -> bytes:
@@ -126,7 +127,7 @@ class FeatureShard:
         )
 
     def publish(self, watermark: int) -> None:
-        """Write every entity that changed."""
+        """Write every entity that changed, and at first the catalogue behind them: readers find all of it, or none."""
         publisher, self._watermark_ms = self._outlet.publisher, watermark
         version, now_ms = self._version(), int(self._clock() * 1000)
         self._gone.write_newer(publisher)
@@ -137,7 +138,8 @@ class FeatureShard:
                 ages.append(now_ms - changed.newest_ms)
         told = {AS_OF: version + _ENCODE(self._as_of_ms)}
         if not self._told:
-            told[CATALOGUE] = version + self._catalogue
+            publisher.barrier()
+            told[CATALOGUE] = version + encoded(replace(self._catalogue, generation=self._generation))
             self._told = True
         if ages:
             middle, late = np.percentile(np.concatenate(ages), (50, 99))
@@ -148,7 +150,8 @@ class FeatureShard:
     def _write(self, table: EntityTable, changed: Encoded) -> None:
         ends = np.flatnonzero(np.diff(changed.buckets, append=-1)) + 1
         for begin, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
-            key = feature_bucket_key(self._namespace, table.layout.name, int(changed.buckets[begin]))
+            bucket = int(changed.buckets[begin])
+            key = feature_bucket_key(self._namespace, table.layout.name, bucket, self._generation)
             for first in range(begin, end, _FIELDS_A_WRITE):
                 last = min(first + _FIELDS_A_WRITE, end)
                 self._outlet.publisher.set_newer(
@@ -187,7 +190,7 @@ class FeatureShard:
         return {
             "names": self._names.state(), "lines": self._lines.state(), "low": self._low,
             "tables": {table.layout.name: table.state() for table in self.tables},
-            "absorbed": self._absorbed, "as_of": self._as_of_ms,
+            "absorbed": self._absorbed, "as_of": self._as_of_ms, "generation": self._generation,
         }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
@@ -197,7 +200,7 @@ class FeatureShard:
         for table in self.tables:
             table.load(state["tables"][table.layout.name])
         self._low, self._absorbed, self._as_of_ms = state["low"], state["absorbed"], state["as_of"]
-        self._told = False
+        self._generation, self._told = state["generation"], False
         if self._erased_users:
             self.erase(self._erased_users)
 

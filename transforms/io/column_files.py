@@ -29,16 +29,18 @@ def conform(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 class ColumnFile:
-    """Reads one file from a row number, a bounded block at a time."""
+    """Reads one file from a row number, a bounded block at a time, up to a row number if there is a `limit`."""
 
-    def __init__(self, path: Path, name: str, offset: int, block_rows: int) -> None:
-        self._name, self._offset = name, offset
+    def __init__(self, path: Path, name: str, offset: int, block_rows: int, limit: int | None = None) -> None:
+        self._name, self._offset, self._limit = name, offset, limit
         self._rows = _rows_from(path, offset, block_rows)
 
     def read(self) -> Block:
         """Return the next rows; the last block has none and says that the file ended."""
         try:
             batch = next(self._rows, None)
+            if batch is not None and self._limit is not None:
+                batch = batch.slice(0, max(self._limit - self._offset, 0)) or None
             if batch is None:
                 return Block(
                     self._name, without_lines(no_events(), refusals_batch([])), str(self._offset), ended=True

@@ -4,7 +4,7 @@ Each file is a source partition. The file whose watermark is furthest behind is 
 split over many files is replayed as it happened, whatever the files' names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +66,11 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 class FolderReader:
-    """Reads many files as partitions, aligned in event time; a file is open only between its first and last block."""
+    """Reads many files as partitions, aligned in event time; a file is open only between its first and last block.
+
+    With `limits` it reads each file as far as its limit and no file that has none, and never says that it has finished:
+    whoever set them knows.
+    """
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class FolderReader:
         block_bytes: int,
         block_rows: int,
         follow: bool = False,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
         self._paths, self._follow, self._block_bytes, self._block_rows = (
             paths,
@@ -82,6 +87,7 @@ class FolderReader:
             block_bytes,
             block_rows,
         )
+        self._limits = limits
         self._places = dict(places)
         self._begins: dict[str, int] = {}
         self._open: dict[str, LineFile | ColumnFile] = {}
@@ -90,12 +96,14 @@ class FolderReader:
 
     def _find(self) -> None:
         for path in event_files(self._paths):
-            self._places.setdefault(str(path), Place("0", BEFORE_ALL_MS))
+            if self._limits is None or str(path) in self._limits:
+                self._places.setdefault(str(path), Place("0", BEFORE_ALL_MS))
 
     @property
     def finished(self) -> bool:
         """Whether every file was read to its end; never while they are followed."""
-        return not self._follow and all(place.ended for place in self._places.values())
+        endless = self._follow or self._limits is not None
+        return not endless and all(place.ended for place in self._places.values())
 
     def advance(self, partition: str, highest_ms: int) -> None:
         """Hear how far a file's events have got in event time."""
@@ -146,10 +154,10 @@ class FolderReader:
         return self._open[name]
 
     def _file(self, name: str, offset: int, block_bytes: int, block_rows: int) -> LineFile | ColumnFile:
-        path = Path(name)
+        path, limit = Path(name), None if self._limits is None else self._limits[name]
         if format_suffix(path) in COLUMN_SUFFIXES:
-            return ColumnFile(path, name, offset, block_rows)
-        return LineFile(path, name, offset, block_bytes, block_rows, self._follow)
+            return ColumnFile(path, name, offset, block_rows, limit)
+        return LineFile(path, name, offset, block_bytes, block_rows, self._follow, limit)
 
     def _time(self, name: str) -> int:
         """Return how far a file has got in event time; for one not begun, when its first events are."""

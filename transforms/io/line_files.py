@@ -23,14 +23,16 @@ def no_events() -> pa.RecordBatch:
 
 
 class LineFile:
-    """Reads one file from a byte offset (of the decompressed content), a bounded block at a time."""
+    """Reads one file from a byte offset (of the decompressed content), a bounded block at a time, up to a `limit`."""
 
     def __init__(
-        self, path: Path, name: str, offset: int, block_bytes: int, block_rows: int, follow: bool
-    ) -> None:
+        self, path: Path, name: str, offset: int, block_bytes: int, block_rows: int, follow: bool,
+        limit: int | None = None,
+    ) -> None:  # fmt: skip
         self._name, self._block_bytes, self._block_rows, self._follow = name, block_bytes, block_rows, follow
         self._stream = ByteStream(path, offset)
         self._offset, self._buffer, self._begin, self._at_end = offset, b"", 0, False
+        self._left = None if limit is None else limit - offset
 
     def read(self) -> Block | None:
         """Return the next lines; None at the present end of a file that is followed."""
@@ -57,12 +59,19 @@ class LineFile:
         return data
 
     def _fill(self) -> bool:
-        more = self._stream.read(self._block_bytes)
+        more = self._next_bytes()
         self._at_end = not more
         if more:
             self._buffer = self._buffer[self._begin :] + more
             self._begin = 0
         return bool(more)
+
+    def _next_bytes(self) -> bytes:
+        if self._left is None:
+            return self._stream.read(self._block_bytes)
+        more = self._stream.read(min(self._block_bytes, self._left))[: self._left] if self._left > 0 else b""
+        self._left -= len(more)
+        return more
 
     def _cut(self) -> int:
         """Return the end of the next block in the buffer, -1 where more must be read first."""

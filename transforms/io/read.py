@@ -231,7 +231,11 @@ class _ReadDoFn(beam.DoFn):
 
     def _idle(self, config: SourceConfig, session: Session, tracker: Any) -> Iterator[Any]:
         """Once a second, for a while after the last block: ask that what still waits be published."""
-        now, (data_s, asked_s) = time.monotonic(), self._quiet.get(config.reader, (0.0, 0.0))
+        now = time.monotonic()
+        if config.job and session.position.places:
+            # A job that goes on publishes again what it holds, though nothing comes.
+            self._quiet.setdefault(config.reader, (now, 0.0))
+        data_s, asked_s = self._quiet.get(config.reader, (0.0, 0.0))
         if now - data_s > _IDLE_FOR_S or now - max(data_s, asked_s) < _IDLE_EVERY_S:
             return
         position = replace(session.position, sequence=session.position.sequence + 1)

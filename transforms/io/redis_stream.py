@@ -23,18 +23,20 @@ _AWAY_WAIT_S: Final = 0.2
 
 
 class RedisStreamReader:
-    """Reads one stream as one partition, for ever."""
+    """Reads one stream as one partition, for ever, or as far as the entry `until`."""
 
     finished: Final = False
 
     def __init__(
         self, url: str, places: dict[str, Place], block_rows: int,
         clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
+        until: str | None = None,
     ) -> None:  # fmt: skip
         self._url, self._key = split_stream_url(url)
         self._name, self._rows = url, block_rows
         self._last = places[url].offset if url in places else "0-0"
         self._ready: list[Block] = []
+        self._until = None if until is None else _order(until)
         self._clock, self._sleep, self._not_before = clock, sleep, 0.0
         # RESP2 answers are plain lists, and are taken as they are: redis-py would build a dict an entry.
         self._link = open_link(self._url, socket_timeout=30.0, protocol=2)
@@ -85,8 +87,18 @@ class RedisStreamReader:
         finally:
             if connection is not None:
                 pool.release(connection)
-        return answer[0][1] if answer else []
+        entries = answer[0][1] if answer else []
+        return (
+            entries if self._until is None else [each for each in entries if _order(each[0]) <= self._until]
+        )
 
     def close(self) -> None:
         """Close the connection."""
         self._link.close()
+
+
+def _order(entry_id: bytes | str) -> tuple[int, int]:
+    """Return what entry ids are ordered by: milliseconds, then a number."""
+    text = entry_id.decode() if isinstance(entry_id, bytes) else entry_id
+    time_ms, _, number = text.partition("-")
+    return int(time_ms), int(number)

@@ -26,6 +26,7 @@ from transforms.features.aggregations import (
 )
 from transforms.features.view import FeatureView
 
+STAGE = {"view": 1, "click": 2, "order.paid": 3}
 UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -49,6 +50,7 @@ def field_of(row: Row, name: str) -> Any:
         "list_price_minor": lambda: PRICE.get(item), "event_time_ms": lambda: row["event_time"],
         "has_coupon": lambda: int(row.get("coupon_id") is not None), "is_new": lambda: 0,
         "hour": lambda: row["event_time"] // 3_600_000 % 24,
+        "stage": lambda: max((STAGE[name] for name in names_of(row) if name in STAGE), default=None),
     }  # fmt: skip
     return derived[name]() if name in derived else row.get(name)
 
@@ -87,6 +89,19 @@ class Oracle:
             [row for row in rows if tuple(field_of(row, name) for name in entity) == ids]
             for rows in (self.raw, self.net)
         )
+        return out
+
+    def by(self, entity: tuple[str, ...]) -> "dict[tuple[str, ...], Oracle]":
+        """The same of every entity of a kind, in one pass."""
+        out: dict[tuple[str, ...], Oracle] = {}
+        for rows, name in ((self.raw, "raw"), (self.net, "net")):
+            for row in rows:
+                ids = tuple(field_of(row, field) for field in entity)
+                if None not in ids:
+                    held = out.get(ids)
+                    if held is None:
+                        held = out[ids] = Oracle([])
+                    getattr(held, name).append(row)
         return out
 
     def taken(self, view: FeatureView, part: Aggregation, since_ms: int, *, net: bool) -> list[Row]:

@@ -36,6 +36,7 @@ EVERY = [
     Count(where="has_coupon", name="by_coupon"),
     Sum("amount_minor", on=PAID), Sum("quantity", on=PAID), Sum("amount_minor", on=(PAID, "order.placed"), name="both"),
     Mean("amount_minor", on=PAID), Mean("dwell_ms", on="view"), Min("amount_minor", on=PAID), Max("list_price_minor"),
+    Max("stage"),
     Since(), Since(on=PAID, name="since_paid"), Last("item_id", n=3), Last("amount_minor", n=2, on=PAID),
     First("item_id", on=("click", "impression")), DistinctCount("item_id"), DistinctCount("user_id", on=PAID, name="buyers"),
     TopK("item_id", k=3), TopK("category_id", k=2, on=PAID, name="categories"), TopK("hour", k=2),

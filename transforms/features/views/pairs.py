@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from transforms.features.aggregations import Count, Since, Sum
+from transforms.features.aggregations import Aggregation, Count, Max, Since, Sum
 from transforms.features.view import FeatureView
 
 _PAID: Final = "order.paid"
 
 
-def _pair(name: str, other: str, doc: str) -> FeatureView:
+def _pair(name: str, other: str, doc: str, *more: Aggregation) -> FeatureView:
     return FeatureView(
         name,
         entity=("user_id", other),
@@ -20,6 +20,7 @@ def _pair(name: str, other: str, doc: str) -> FeatureView:
             Sum("amount_minor", name="spend", on=_PAID, unit="minor units"),
             Since(name="since_seen", unit="ms"),
             Since(name="since_paid", on=_PAID, unit="ms"),
+            *more,
         ],
         windows=["30d"],
         owner="growth",
@@ -29,7 +30,10 @@ def _pair(name: str, other: str, doc: str) -> FeatureView:
 
 PAIRS: Final = (
     _pair(
-        "user_category", "category_id", "A user's interest in a category; null where the item's is not known."
+        "user_category",
+        "category_id",
+        "A user's interest in a category and stage of its funnel; null where the item's is not known.",
+        Max("stage", name="stage", unit="1 known, 2 interested, 3 ordered"),
     ),
     _pair("user_merchant", "merchant_id", "A user's history with a merchant."),
     _pair("user_creator", "creator_id", "A user's history with a creator."),
