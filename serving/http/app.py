@@ -43,7 +43,7 @@ def create_app(service: Service) -> Starlette:
             yield
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
-                await service.store.client.aclose()
+                await service.store.close()
 
     middleware = [Middleware(Guard, config=config)]
     if config.origins:

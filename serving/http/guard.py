@@ -2,10 +2,10 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.http.config import LOOPBACK, ServeConfig
@@ -55,9 +55,10 @@ class Guard:
         self._buckets = Buckets(config.requests_a_second) if config.requests_a_second else None
         self._hosts = frozenset((*LOOPBACK, "[::1]", config.host.lower(), *map(str.lower, config.hosts)))
         self._any_host = config.host in ("0.0.0.0", "::") and not config.hosts
-        self._headers = SECURITY_HEADERS | (
-            {"Strict-Transport-Security": _ONE_YEAR} if config.certificate else {}
-        )
+        told = SECURITY_HEADERS | {"Cache-Control": "no-store"}
+        if config.certificate:
+            told["Strict-Transport-Security"] = _ONE_YEAR
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it with a problem."""
@@ -113,8 +114,8 @@ def _client(scope: Scope, headers: Mapping[str, str]) -> str:
     return str(hash(given)) if given else str((scope.get("client") or ("",))[0])
 
 
-def _add(message: Message, headers: Mapping[str, Any]) -> None:
-    held = MutableHeaders(scope=message)
-    for name, value in headers.items():
-        held.setdefault(name, value)
-    held.setdefault("Cache-Control", "no-store")
+def _add(message: Message, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Add the headers that an answer does not have."""
+    own = [tuple(header) for header in message.get("headers", ())]
+    named = {name.lower() for name, _ in own}
+    message["headers"] = own + [header for header in headers if header[0] not in named]

@@ -146,14 +146,16 @@ def test_the_api_is_a_command_that_exists_and_finds_what_is_there() -> None:
     serve = container(dict(pods())["Deployment/serve"], "serve")
     name, *rest = serve["args"]
     command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
-    assert {word.partition("=")[0] for word in rest} <= {flag for each in command.params for flag in each.opts}
+    assert {word.partition("=")[0] for word in rest} <= {
+        flag for each in command.params for flag in each.opts
+    }
     assert option_value(rest, "--redis") == option_value(JOB["args"], "--redis")
     assert int(option_value(rest, "--port") or 0) == serve["ports"][0]["containerPort"]
     folders = [mount["mountPath"] for mount in serve["volumeMounts"]]
     assert str(Path(option_value(rest, "--keys") or "").parent) in folders
-    assert {serve[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")} == set(
-        HEALTH_PATHS
-    )
+    assert {
+        serve[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+    } == set(HEALTH_PATHS)
 
 
 def test_the_api_alone_is_reached_from_outside_the_namespace() -> None:
