@@ -12,6 +12,7 @@ import uvicorn
 
 from schemas.errors import UsageError
 from serving.http.app import create_app
+from serving.http.protocol import Connection
 
 if TYPE_CHECKING:
     from serving.http.config import ServeConfig
@@ -71,6 +72,7 @@ def server_of(service: "Service", on_listening: Callable[[int], None] = lambda _
     config = service.config
     settings = uvicorn.Config(
         create_app(service),
+        http=Connection,
         log_config=None,
         access_log=False,
         server_header=False,
