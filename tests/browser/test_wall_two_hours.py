@@ -9,6 +9,8 @@ from wall_browser import Server, Tab
 EACH_S = 10
 UPDATES = 2 * 3600 // EACH_S
 QUARTERS = 4
+WARM_UP = 2
+"""Quarters before the two hours: meanwhile the browser compiles what runs often, about a megabyte of code, and then no more."""
 SETTLED = 3
 """Further updates of the same minute before the page is looked at, so that all of it is drawn."""
 
@@ -30,9 +32,9 @@ def held(tools: Any) -> dict[str, float]:
 
 @pytest.mark.e2e
 def test_two_hours_of_updates_leave_the_page_as_it_was(tab: Tab, server: Server) -> None:
-    """The show passes four times in two hours of the page's own clock; after each time the page holds the same."""
-    [first, *_] = server.ask("/v1/wall/broadcasts")["broadcasts"]
-    path = f"/v1/wall/room/{first['room_id']}?session={first['session_id']}"
+    """A show passes four times in two hours of the page's own clock; after each time the page holds the same."""
+    [show, *_] = server.ask("/v1/wall/broadcasts")["broadcasts"]
+    path = f"/v1/wall/room/{show['room_id']}?session={show['session_id']}"
     view = server.ask(path)
     shown = {"at": view["to_ms"]}
 
@@ -45,11 +47,11 @@ def test_two_hours_of_updates_leave_the_page_as_it_was(tab: Tab, server: Server)
 
     tab.page.clock.install()
     tab.page.route("**/v1/wall/room/**", as_of)
-    tab.open(f"#room/{first['room_id']}/{first['session_id']}")
+    tab.open(f"#room/{show['room_id']}/{show['session_id']}")
     tools = tab.page.context.new_cdp_session(tab.page)
     tools.send("Performance.enable")
     quarters = []
-    for _ in range(QUARTERS):
+    for _ in range(WARM_UP + QUARTERS):
         for shown["at"] in minutes_of(view, UPDATES // QUARTERS):
             updated()
         for _ in range(SETTLED):
@@ -57,5 +59,6 @@ def test_two_hours_of_updates_leave_the_page_as_it_was(tab: Tab, server: Server)
             tab.page.wait_for_timeout(300)
         quarters.append(held(tools))
     assert tab.complaints == []
-    for name, value in quarters[-1].items():
-        assert value <= quarters[0][name] * 1.1, (name, [quarter[name] for quarter in quarters])
+    first, last = quarters[WARM_UP], quarters[-1]
+    for name, value in last.items():
+        assert value <= first[name] * 1.1, (name, [quarter[name] for quarter in quarters])
