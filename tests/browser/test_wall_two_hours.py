@@ -10,7 +10,7 @@ EACH_S = 10
 UPDATES = 2 * 3600 // EACH_S
 QUARTERS = 4
 WARM_UP = 2
-"""Quarters before the two hours: meanwhile the browser compiles what runs often, about a megabyte of code, and then no more."""
+"""Quarters before the two hours: meanwhile the browser compiles what runs often, a megabyte of code, and then no more."""
 SETTLED = 3
 """Further updates of the same minute before the page is looked at, so that all of it is drawn."""
 
