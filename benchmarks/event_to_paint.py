@@ -45,6 +45,10 @@ WATCH: Final = """() => {
 }"""
 """Notes each figure just after the frame in which it stands was painted."""
 
+ASKED: Final = """performance.getEntriesByType('resource')
+  .filter((entry) => entry.name.includes('/v1/wall/platform')).map((entry) => entry.duration)"""
+"""How long the server took to compose the views, in milliseconds."""
+
 
 def money_by(lines: list[bytes]) -> Counts:
     """Return the GMV paid that the page must show once each line counts, in minor units; duplicates add nothing."""
@@ -112,6 +116,7 @@ def measure(options: argparse.Namespace, lines: list[bytes], folder: Path) -> di
             publisher = multiprocessing.Process(target=publish, args=(url, lines, options.rate, tell))
             publisher.start()
             times, shown = watch(page, int(must_show[-1]))
+            asked = page.evaluate(ASKED)
             sent_at = hear.recv() + (time.time() - time.monotonic())
             publisher.join()
         run.send_signal(signal.SIGINT)
@@ -126,6 +131,7 @@ def measure(options: argparse.Namespace, lines: list[bytes], folder: Path) -> di
         "p95_ms": p95,
         "p99_ms": p99,
         "max_ms": round(float(found.max())),
+        "view_ms": round(float(np.median(asked or [0]))),
         "never_shown_minor": int(must_show[-1] - shown.max()),
         "load": round(os.getloadavg()[0], 1),
     }
