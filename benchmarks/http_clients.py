@@ -60,9 +60,9 @@ def one_after_another(
 
 def at_a_rate(
     found: "multiprocessing.Queue[Times]",
+    seconds: float,
     port: int,
     requests: Sequence[bytes],
-    seconds: float,
     a_second: float,
 ) -> None:
     """Ask these in turn at a steady rate; an answer's time counts from when its request was due."""
