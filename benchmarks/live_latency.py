@@ -136,7 +136,7 @@ def measure(options: argparse.Namespace, lines: list[bytes], folder: Path) -> La
         ]
         run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         client = redis.Redis(unix_socket_path=str(home / "redis" / "server.sock"))
-        _await_running(client, run)
+        await_running(client, run)
         hear, tell = multiprocessing.Pipe(duplex=False)
         publisher = multiprocessing.Process(target=publish, args=(url, lines, options.rate, tell))
         publisher.start()
@@ -156,7 +156,7 @@ def measure(options: argparse.Namespace, lines: list[bytes], folder: Path) -> La
     )  # fmt: skip
 
 
-def _await_running(client: Any, run: "subprocess.Popen[bytes]") -> None:
+def await_running(client: Any, run: "subprocess.Popen[bytes]") -> None:
     """Wait until the job has said that it runs."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and run.poll() is None:

@@ -86,6 +86,14 @@ def peak_mb(pid: int) -> float | None:
     return None
 
 
+def cpu_s(pid: int | None) -> float:
+    """Return the CPU seconds that a running process has used; 0 where the system does not tell."""
+    with suppress(OSError):
+        used = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 def embedded_pid(data_dir: Path) -> Callable[[], int | None]:
     """Return how to find the embedded server of a data directory."""
 

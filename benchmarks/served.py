@@ -1,5 +1,6 @@
 """A server of its own process over the demo's figures, for the benchmarks of serving."""
 
+import os
 import re
 import resource
 import signal
@@ -13,6 +14,8 @@ from typing import Final
 from measured import COMMAND, ROOT
 
 FILES: Final = 16_384
+FEATURES: Final = Path(__file__).with_name("fifty_features.py")
+"""Declares views beside those that ship, so that a user has fifty features."""
 
 
 @contextmanager
@@ -22,7 +25,8 @@ def serving(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     if not (data_dir / "redis").is_dir():
         print("replaying the demo's evening …", file=sys.stderr)
         demo = [*COMMAND, "demo", "--no-serve", "--json", "--data-dir", str(data_dir)]
-        subprocess.run(demo, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        fifty = os.environ | {"INTERESTREAM_FEATURES": str(FEATURES)}
+        subprocess.run(demo, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env=fifty)
     command = [*COMMAND, "serve", "--data-dir", str(data_dir), "--port", "0", "--rate-limit", "0"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None

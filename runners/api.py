@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from runners.embedded_redis import OpenRedis
 from schemas.errors import UsageError
 from serving.http.config import ServeConfig
+from serving.http.line import Line, address_of
 from serving.http.service import Service
 from serving.http.store import AsyncStore
 from serving.reader import Reader
@@ -21,10 +22,16 @@ _START_S: Final = 30.0
 
 def open_service(redis: OpenRedis, config: ServeConfig) -> Service:
     """Return the service of a server; connections are made with the first requests."""
-    client = open_async_client(redis.url)
-    return Service(
-        config, AsyncStore(client, config.namespace), lambda: Reader(redis.client, config.namespace)
-    )
+    store = AsyncStore(open_async_client(redis.url), config.namespace, open_line(redis.url))
+    return Service(config, store, lambda: Reader(redis.client, config.namespace))
+
+
+def open_line(url: str) -> Line | None:
+    """Return the quick way to a server; None to a cluster, by TLS, or with settings of a client in the URL."""
+    from transforms.io.redis_url import is_cluster
+
+    address = None if is_cluster(url) else address_of(url)
+    return None if address is None else Line(address)
 
 
 def open_async_client(url: str) -> "AsyncClient":

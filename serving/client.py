@@ -11,10 +11,11 @@ import msgspec
 from schemas.errors import InterestreamError
 from serving.http.attribution import ChannelAnswer, CreditAnswer
 from serving.http.explanations import ExplainAnswer
-from serving.http.feature_endpoints import FeaturesAnswer, OnlineAnswer
+from serving.http.feature_endpoints import FeaturesAnswer
 from serving.http.frames import Update
 from serving.http.leaderboards import BoardAnswer
 from serving.http.metrics import MetricsAnswer
+from serving.http.online_features import OnlineAnswer
 from serving.http.problems import Problem
 from serving.http.programmes import ProgrammeAnswer
 from serving.http.recommendations import RecommendationAnswer
@@ -116,9 +117,18 @@ class Client:
         body = {"entity": entity, "ids": list(identifiers), "features": features and list(features)}
         return self._asked(FeaturesAnswer, "POST", "/v1/features/batch-get", json=body)
 
-    def online_features(self, features: Sequence[str], entities: dict[str, Sequence[str]]) -> OnlineAnswer:
+    def online_features(
+        self,
+        features: Sequence[str],
+        entities: dict[str, Sequence[str]],
+        *,
+        full_feature_names: bool = False,
+    ) -> OnlineAnswer:
         """Return features as Feast's clients ask for them."""
-        body = {"features": list(features), "entities": {key: list(ids) for key, ids in entities.items()}}
+        body = {
+            "features": list(features), "entities": {key: list(ids) for key, ids in entities.items()},
+            "full_feature_names": full_feature_names,
+        }  # fmt: skip
         return self._asked(OnlineAnswer, "POST", "/get-online-features", json=body)
 
     def programme(self, programme: str, identifier: str | None = None) -> ProgrammeAnswer:

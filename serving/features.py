@@ -6,16 +6,14 @@ older than the view's time to live, or where nothing is known. Cost: 100 entitie
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import numpy as np
 
 from schemas.errors import UsageError
 from schemas.features.identity import entity_id
 from schemas.features.layout import Catalogue, EntityLayout, Feature, ViewInfo, decoded
-from schemas.features.values import Stored, Value
+from schemas.features.values import Value
 from schemas.keys import (
     AS_OF,
     BACKFILL,
@@ -28,12 +26,11 @@ from schemas.keys import (
     unpack_version,
 )
 from serving.access import Store, read_each
+from serving.feature_rows import Chosen, Status, feature_rows
 from serving.generations import last_generation, saw_generation
 
 if TYPE_CHECKING:
     from serving.served_log import ServedLog
-
-Status = Literal["ok", "stale", "missing"]
 
 
 @dataclass(frozen=True)
@@ -171,78 +168,21 @@ def evaluated(
     at_ms: int,
     newest: bytes = b"",
 ) -> list[EntityFeatures]:
-    """Return what stored values, with their versions before them, say at a moment; None and tombstones say nothing.
-
-    `newest` is the version that no whole value is above.
-    """
-    known = {
-        place: row for row, place in enumerate(place for place, value in enumerate(held) if _says(value))
-    }
-    stored = Stored.read(
-        layout, [value[VERSION_BYTES:] for value in held if value is not None and _says(value)]
-    )
-    ages = (at_ms - stored.last_ms).tolist()
-    columns = stored.values(np.full(len(known), at_ms, np.int64), features) if known else []
-    rows, labels, limits = list(zip(*columns, strict=True)), labels_of(features), _limits(features)
-    out = []
-    for place, (identifier, value) in enumerate(zip(ids, held, strict=True)):
-        row = known.get(place)
-        if row is None or value is None:
-            out.append(_nothing(identifier, labels))
-            continue
-        age, version = ages[row], value[:VERSION_BYTES]
-        statuses = _statuses(limits, age)
-        out.append(
-            EntityFeatures(
-                _split(identifier), _values(labels, rows[row], statuses), dict(zip(labels, statuses, strict=True)),
-                at_ms - age, int(stored.written_ms[row]), unpack_version(version).as_of_ms, max(age, 0),
-                not newest or version <= newest,
-            )
-        )  # fmt: skip
-    return out
-
-
-def _says(value: bytes | None) -> bool:
-    """Whether there is a record: a version alone is a tombstone."""
-    return value is not None and len(value) > VERSION_BYTES
+    """Return what stored values say at a moment, by name; see `feature_rows`."""
+    labels = labels_of(features)
+    return [
+        EntityFeatures(
+            _split(identifier), dict(zip(labels, row.values, strict=True)), dict(zip(labels, row.statuses, strict=True)),
+            row.event_time_ms, row.written_ms, unpack_version(row.version).as_of_ms if row.version else None,
+            row.age_ms, not newest or row.version <= newest,
+        )
+        for identifier, row in zip(ids, feature_rows(layout, held, Chosen(features), at_ms), strict=True)
+    ]  # fmt: skip
 
 
 def labels_of(features: Sequence[Feature]) -> list[str]:
     """Return the names of features with those of their views."""
     return [f"{feature.view}.{feature.label}" for feature in features]
-
-
-class _Limits(NamedTuple):
-    """How old each feature may be, and up to when none is anything but `ok`."""
-
-    each: tuple[tuple[int, int], ...]
-    least_ms: int
-
-
-def _limits(features: Sequence[Feature]) -> _Limits:
-    each = tuple((feature.fresh_ms, feature.ttl_ms) for feature in features)
-    return _Limits(each, min((min(pair) for pair in each), default=0))
-
-
-def _statuses(limits: _Limits, age_ms: int) -> list[Status]:
-    if age_ms <= limits.least_ms:
-        return ["ok"] * len(limits.each)
-    return ["missing" if age_ms > ttl else "stale" if age_ms > fresh else "ok" for fresh, ttl in limits.each]
-
-
-def _values(labels: Sequence[str], values: Sequence[Value], statuses: Sequence[Status]) -> dict[str, Value]:
-    """Return values by name, without those that are past their time."""
-    found = dict(zip(labels, values, strict=True))
-    if "missing" in statuses:
-        found.update(
-            {name: None for name, status in zip(labels, statuses, strict=True) if status == "missing"}
-        )
-    return found
-
-
-def _nothing(identifier: str, labels: Sequence[str]) -> EntityFeatures:
-    missing: dict[str, Status] = dict.fromkeys(labels, "missing")
-    return EntityFeatures(_split(identifier), dict.fromkeys(labels), missing, None, None, None, None)
 
 
 def _split(identifier: str) -> tuple[str, ...]:
@@ -263,9 +203,20 @@ def _state(told: Sequence[bytes | None]) -> FeatureState:
     ages = msgspec.msgpack.decode(freshness, type=tuple[int, int]) if freshness else None
     version = (told[1] or b"")[:VERSION_BYTES]
     names = msgspec.msgpack.decode(backfill, type=tuple[str, ...]) if backfill else ()
-    return FeatureState(_decoded(catalogue), msgspec.msgpack.decode(as_of, type=int), ages, version, names)
+    return FeatureState(_told.of(catalogue), msgspec.msgpack.decode(as_of, type=int), ages, version, names)
 
 
-@lru_cache(maxsize=4)
-def _decoded(catalogue: bytes) -> Catalogue:
-    return decoded(catalogue)
+class _Told:
+    """The catalogue that was told last: it is the same to most reads, and long."""
+
+    def __init__(self) -> None:
+        self._text, self._catalogue = b"", Catalogue()
+
+    def of(self, text: bytes) -> Catalogue:
+        """Return what a text holds."""
+        if text != self._text:
+            self._text, self._catalogue = text, decoded(text)
+        return self._catalogue
+
+
+_told: Final = _Told()

@@ -8,9 +8,12 @@ It is published beside the values, so that whoever reads needs no declaration; J
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import msgspec
+
+from schemas.features.tables import LayoutTables
 
 SUM: Final = 0
 MIN: Final = 1
@@ -105,6 +108,11 @@ class EntityLayout:
     def name(self) -> str:
         """The entity's fields, as keys and commands name them."""
         return "+".join(self.entity)
+
+    @cached_property
+    def tables(self) -> LayoutTables:
+        """The layout as the kernels take it."""
+        return LayoutTables(self.levels, self.slots, self.requests)
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,15 @@ class Stored:
     layout: EntityLayout
     last_ms: Array
     written_ms: Array
-    texts: list[list[str]]
     parts: tuple[tuple[Array, Array, Array], ...]
     """Tiles, cells and recent values: the bytes of all entities, and where each one's begin and end."""
+    behind: list[tuple[bytes, int]]
+    """Each record, and where its texts begin in it."""
+
+    @cached_property
+    def texts(self) -> list[list[str]]:
+        """The texts of each entity, which codes are places in."""
+        return [_texts(body, begin) for body, begin in self.behind]
 
     @classmethod
     def read(cls, layout: EntityLayout, bodies: Sequence[bytes]) -> "Stored":
@@ -55,68 +61,53 @@ class Stored:
         for length in lengths:
             parts.append((data, starts, starts + length))
             starts = starts + length
-        texts = [
-            _texts(body, int(begin))
-            for body, begin in zip(bodies, starts - np.cumsum(sizes) + sizes, strict=True)
-        ]
-        return cls(layout, last, written, texts, tuple(parts))
+        ends = (starts - np.cumsum(sizes) + sizes).tolist()
+        return cls(layout, last, written, tuple(parts), list(zip(bodies, ends, strict=True)))
 
     def values(self, at_ms: Array, features: Sequence[Feature] | None = None) -> list[list[Value]]:
         """Return each feature's values, one an entity, as of a moment for each entity."""
         chosen = self.layout.features if features is None else features
-        windows = self._windows(at_ms)
-        return [self._feature(feature, at_ms, windows) for feature in chosen]
+        columns = self._windows(at_ms).T.tolist()
+        return [self._feature(feature, at_ms, columns) for feature in chosen]
 
     def _windows(self, at_ms: Array) -> Array:
-        layout = self.layout
-        out = np.zeros((len(self.last_ms), len(layout.requests)), np.int64)
-        if layout.requests:
-            asked = np.array([(each.column, each.window_ms) for each in layout.requests], np.int64)
-            levels = np.array([each.level for each in layout.requests])
+        tables = self.layout.tables
+        out = np.zeros((len(self.last_ms), len(tables.asked)), np.int64)
+        if len(tables.asked):
             kernels.window_values(
-                *self.parts[0], self.last_ms, at_ms, self._tile_ms, self._ops, self._op_bounds, asked,
-                np.searchsorted(levels, np.arange(len(layout.levels) + 1)), out,
+                *self.parts[0], self.last_ms, at_ms, tables.tile_ms, tables.ops, tables.op_bounds, tables.asked,
+                tables.asked_bounds, out,
             )  # fmt: skip
         return out
 
-    @cached_property
-    def _tile_ms(self) -> Array:
-        return np.array([level.tile_ms for level in self.layout.levels], np.int64)
-
-    @cached_property
-    def _ops(self) -> Array:
-        return np.array([op for level in self.layout.levels for op in level.columns], np.int8)
-
-    @cached_property
-    def _op_bounds(self) -> Array:
-        return np.cumsum([0, *(len(level.columns) for level in self.layout.levels)])
-
-    @cached_property
-    def _slot_ms(self) -> Array:
-        return np.array([slot.tile_ms for slot in self.layout.slots], np.int64)
-
-    def _feature(self, feature: Feature, at_ms: Array, windows: Array) -> list[Value]:
-        held = [windows[:, place].tolist() for place in feature.requests]
+    def _feature(self, feature: Feature, at_ms: Array, columns: "Held") -> list[Value]:
         if feature.kind in _OF_WINDOWS:
-            return _OF_WINDOWS[feature.kind](feature, at_ms, held)
+            return _OF_WINDOWS[feature.kind](feature, at_ms, [columns[place] for place in feature.requests])
         whole = {"distinct": self._distinct, "last": self._recent, "decayed": self._decayed}
         return whole.get(feature.kind, self._of_cells)(feature, at_ms)
 
     def _distinct(self, feature: Feature, at_ms: Array) -> list[Value]:
         out = np.zeros(len(at_ms), np.int64)
         kernels.distinct_values(
-            *self.parts[1], self.last_ms, at_ms, self._slot_ms, feature.slot, feature.window_ms, out
+            *self.parts[1],
+            self.last_ms,
+            at_ms,
+            self.layout.tables.slot_ms,
+            feature.slot,
+            feature.window_ms,
+            out,
         )
         return list(out.tolist())
 
     def _decayed(self, feature: Feature, at_ms: Array) -> list[Value]:
         data, begins, ends = self.parts[0]
         request = self.layout.requests[feature.requests[0]]
-        widths = np.diff(self._op_bounds)
+        tables = self.layout.tables
+        widths = np.diff(tables.op_bounds)
         return [
             float(
                 kernels.decayed_values(
-                    data, begins[row], ends[row], self.last_ms[row], at_ms[row], self._tile_ms, widths, request.level,
+                    data, begins[row], ends[row], self.last_ms[row], at_ms[row], tables.tile_ms, widths, request.level,
                     request.column, request.window_ms, feature.number,
                 )
             )
@@ -140,7 +131,7 @@ class Stored:
 
     def _of_cells(self, feature: Feature, at_ms: Array) -> list[Value]:
         values, counts, bounds = kernels.cells_in_window(
-            *self.parts[1], feature.slot, self._slot_ms, self.last_ms, at_ms, feature.window_ms
+            *self.parts[1], feature.slot, self.layout.tables.slot_ms, self.last_ms, at_ms, feature.window_ms
         )
         merge, named = _OF_CELLS[feature.kind], self.layout.slots[feature.slot].text
         rows = zip(self.texts, _split(values, bounds), _split(counts, bounds), strict=True)
@@ -192,15 +183,23 @@ _OF_CELLS: Final[Mapping[str, Callable[[Feature, list[Any], list[int]], Value]]]
 
 def _texts(body: bytes, at: int) -> list[str]:
     """Return the texts that end a record, each behind its length."""
-    out = []
-    while at < len(body):
-        size, shift = 0, 0
-        while body[at] > _LAST_SEVEN:
-            size, shift, at = size | (body[at] & _LAST_SEVEN) << shift, shift + 7, at + 1
-        size, at = size | body[at] << shift, at + 1
+    out, end = [], len(body)
+    while at < end:
+        size = body[at]
+        at += 1
+        if size > _LAST_SEVEN:
+            size, at = _long(body, size & _LAST_SEVEN, at)
         out.append(body[at : at + size].decode())
         at += size
     return out
+
+
+def _long(body: bytes, size: int, at: int) -> tuple[int, int]:
+    """Return a length of more than seven bits, whose first are read, and where the text begins."""
+    shift = 7
+    while body[at] > _LAST_SEVEN:
+        size, shift, at = size | (body[at] & _LAST_SEVEN) << shift, shift + 7, at + 1
+    return size | body[at] << shift, at + 1
 
 
 Held = list[list[int]]

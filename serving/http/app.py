@@ -43,9 +43,9 @@ def create_app(service: Service) -> Starlette:
             yield
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
-                await service.store.client.aclose()
+                await service.store.close()
 
-    middleware = [Middleware(Guard, config=config)]
+    middleware = [Middleware(Guard, config=config, doorkeeper=service.doorkeeper)]
     if config.origins:
         allowed = ["Authorization", "X-API-Key", "Content-Type", "Last-Event-ID"]
         middleware.append(

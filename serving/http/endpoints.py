@@ -5,9 +5,10 @@ from typing import Final
 from serving.http.attribution import ATTRIBUTION, ATTRIBUTION_OF_CHANNEL
 from serving.http.endpoint import Endpoint
 from serving.http.explanations import EXPLAIN
-from serving.http.feature_endpoints import FEATURES, FEATURES_BATCH, ONLINE_FEATURES
+from serving.http.feature_endpoints import FEATURES, FEATURES_BATCH
 from serving.http.leaderboards import LEADERBOARD
 from serving.http.metrics import METRICS_OF_ID
+from serving.http.online_features import ONLINE_FEATURES
 from serving.http.programmes import PROGRAMME, PROGRAMME_MEMBER
 from serving.http.recommendations import RECOMMENDATIONS
 from serving.http.users import FORGET_USER

@@ -1,28 +1,25 @@
 """Features over HTTP: chosen by `view:name`, read with the answer's frame in one round trip."""
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import repeat
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from schemas.errors import UsageError
 from schemas.features.identity import entity_id
-from schemas.features.layout import Feature
-from serving.features import (
-    EntityFeatures,
-    FeatureState,
-    evaluated,
-    feature_answers,
-    feature_commands,
-)
+from schemas.features.layout import EntityLayout, Feature
+from serving.feature_rows import Chosen, FeatureRow, feature_rows
+from serving.features import FeatureState, feature_answers, feature_commands
 from serving.generations import last_generation, saw_generation
 from serving.http.problems import RequestError
 from serving.http.store import AsyncStore, Seen
 
-_NO_HINT = "`interestream features list` tells which feature views there are."
+_CHOICES_KEPT: Final = 64
+_NO_HINT: Final = "`interestream features list` tells which feature views there are."
 
 
-class FeatureValue(msgspec.Struct, frozen=True):
+class FeatureValue(msgspec.Struct, frozen=True, gc=False):
     """One feature of one entity; `status` is `ok`, `stale` or `missing`, `age_ms` that of the entity's newest event."""
 
     view: str
@@ -32,10 +29,26 @@ class FeatureValue(msgspec.Struct, frozen=True):
     age_ms: int | None = None
 
 
-async def read_values(
+class Found(NamedTuple):
+    """What was read: the features, and a row for each id, in the order of the ids."""
+
+    seen: Seen
+    chosen: Chosen
+    rows: Sequence[FeatureRow]
+
+    def told(self) -> list[list[FeatureValue]]:
+        """Return each id's features by name."""
+        views, labels = self.chosen.views, self.chosen.labels
+        return [
+            list(map(FeatureValue, views, labels, row.values, row.statuses, repeat(row.age_ms)))
+            for row in self.rows
+        ]
+
+
+async def read_rows(
     store: AsyncStore, entity: str, ids: Sequence[str], features: Sequence[str] | None
-) -> tuple[Seen, list[list[FeatureValue]]]:
-    """Return each id's features, in the order of the ids; an id of several fields has `+` between them.
+) -> Found:
+    """Return each id's features; an id of several fields has `+` between them.
 
     `features` are `view:name`, or `view` for all of one; None is all of the entity. Raises a problem for what is not kept.
     """
@@ -45,9 +58,8 @@ async def read_values(
         layout = state.layout(entity)
     except UsageError as error:
         raise RequestError(404, str(error), _NO_HINT) from error
-    chosen = _chosen(list(layout.features), features)
-    found = evaluated(layout, wanted, held, chosen, state.as_of_ms, state.version)
-    return seen, [_told(each, chosen) for each in found]
+    chosen = _choices.of(layout, None if features is None else tuple(features))
+    return Found(seen, chosen, feature_rows(layout, held, chosen, state.as_of_ms))
 
 
 async def _read(
@@ -73,7 +85,7 @@ def entity_of(name: str) -> str:
     return "+".join(part if part.endswith(("_id", "_source")) else f"{part}_id" for part in name.split("+"))
 
 
-def _chosen(features: list[Feature], names: Sequence[str] | None) -> list[Feature]:
+def _named(features: Sequence[Feature], names: Sequence[str] | None) -> Sequence[Feature]:
     if names is None:
         return features
     by_name: dict[str, list[Feature]] = {}
@@ -86,11 +98,21 @@ def _chosen(features: list[Feature], names: Sequence[str] | None) -> list[Featur
     return [each for name in names for each in by_name[name]]
 
 
-def _told(found: EntityFeatures, chosen: Sequence[Feature]) -> list[FeatureValue]:
-    names = [(each.view, each.label) for each in chosen]
-    return [
-        FeatureValue(
-            view, label, found.values[f"{view}.{label}"], found.statuses[f"{view}.{label}"], found.age_ms
-        )
-        for view, label in names
-    ]
+class _Choices:
+    """What was chosen of a layout lately: programs ask for the same again and again."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[int, tuple[str, ...] | None], tuple[EntityLayout, Chosen]] = {}
+
+    def of(self, layout: EntityLayout, names: tuple[str, ...] | None) -> Chosen:
+        """Return these features of a layout, all for None; raises a problem for what is not kept."""
+        key = (id(layout), names)
+        held = self._held.get(key)
+        if held is None or held[0] is not layout:
+            if len(self._held) >= _CHOICES_KEPT:
+                self._held.clear()
+            held = self._held[key] = (layout, Chosen(_named(layout.features, names)))
+        return held[1]
+
+
+_choices: Final = _Choices()

@@ -2,13 +2,14 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.http.config import LOOPBACK, ServeConfig
+from serving.http.principals import Doorkeeper
 from serving.http.problems import RequestError, problem_response
 
 SECURITY_HEADERS: Final = {
@@ -50,14 +51,15 @@ class Buckets:
 class Guard:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, config: ServeConfig) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, config: ServeConfig, doorkeeper: Doorkeeper) -> None:
+        self._app, self._doorkeeper = app, doorkeeper
         self._buckets = Buckets(config.requests_a_second) if config.requests_a_second else None
         self._hosts = frozenset((*LOOPBACK, "[::1]", config.host.lower(), *map(str.lower, config.hosts)))
         self._any_host = config.host in ("0.0.0.0", "::") and not config.hosts
-        self._headers = SECURITY_HEADERS | (
-            {"Strict-Transport-Security": _ONE_YEAR} if config.certificate else {}
-        )
+        told = SECURITY_HEADERS | {"Cache-Control": "no-store"}
+        if config.certificate:
+            told["Strict-Transport-Security"] = _ONE_YEAR
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it with a problem."""
@@ -89,7 +91,7 @@ class Guard:
             )
         if self._buckets is None:
             return
-        wait_s = self._buckets.wait_s(_client(scope, headers))
+        wait_s = self._buckets.wait_s(self._doorkeeper.known(headers) or _address(scope))
         if wait_s:
             raise RequestError(
                 429,
@@ -108,13 +110,12 @@ def _name_of(host: str) -> str:
     return name if name and port.isdigit() else host
 
 
-def _client(scope: Scope, headers: Mapping[str, str]) -> str:
-    given = headers.get("x-api-key") or headers.get("authorization")
-    return str(hash(given)) if given else str((scope.get("client") or ("",))[0])
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("",))[0])
 
 
-def _add(message: Message, headers: Mapping[str, Any]) -> None:
-    held = MutableHeaders(scope=message)
-    for name, value in headers.items():
-        held.setdefault(name, value)
-    held.setdefault("Cache-Control", "no-store")
+def _add(message: Message, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Add the headers that an answer does not have."""
+    own = [tuple(header) for header in message.get("headers", ())]
+    named = {name.lower() for name, _ in own}
+    message["headers"] = own + [header for header in headers if header[0] not in named]

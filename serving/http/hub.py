@@ -96,7 +96,7 @@ class Hub:
         """Return what a newcomer is shown at once: everything, or what changed after the id it saw last."""
         store = self._service.store
         key = changes_key(store.namespace)
-        newest, since, oldest = await store.ask(
+        newest, since, oldest = await store.ask_apart(
             [
                 ("XREVRANGE", key, "+", "-", "COUNT", 1),
                 ("XRANGE", key, f"({last_id}" if last_id else "+", "+", "COUNT", KEPT),
@@ -126,7 +126,7 @@ class Hub:
 
     async def _find_end(self) -> None:
         store = self._service.store
-        (newest,) = await store.ask([("XREVRANGE", changes_key(store.namespace), "+", "-", "COUNT", 1)])
+        (newest,) = await store.ask_apart([("XREVRANGE", changes_key(store.namespace), "+", "-", "COUNT", 1)])
         self.last_id = newest[0][0].decode() if newest else BEGINNING
 
     async def _turn(self) -> None:
@@ -146,7 +146,7 @@ class Hub:
         store = self._service.store
         wait = () if block_ms is None else ("BLOCK", block_ms)
         key = changes_key(store.namespace)
-        (answer,) = await store.ask([("XREAD", "COUNT", KEPT, *wait, "STREAMS", key, self.last_id)])
+        (answer,) = await store.ask_apart([("XREAD", "COUNT", KEPT, *wait, "STREAMS", key, self.last_id)])
         entries = _entries(answer)
         if entries:
             self.last_id = entries[-1][0].decode()

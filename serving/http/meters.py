@@ -26,6 +26,7 @@ class Meters:
 
     def __init__(self) -> None:
         own = self.registry = CollectorRegistry()
+        self._of_endpoint: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "interestream_requests", "Requests answered.", ["endpoint", "status"], registry=own
         )
@@ -60,8 +61,15 @@ class Meters:
 
     def note(self, endpoint: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self._requests.labels(endpoint, str(status)).inc()
-        self._seconds.labels(endpoint).observe(seconds)
+        key = (endpoint, status)
+        held = self._of_endpoint.get(key)
+        if held is None:
+            held = self._of_endpoint[key] = (
+                self._requests.labels(endpoint, str(status)), self._seconds.labels(endpoint)
+            )  # fmt: skip
+        counter, histogram = held
+        counter.inc()
+        histogram.observe(seconds)
 
     async def exposed(self, service: "Service") -> bytes:
         """Return everything as text, with the pipeline's progress as Redis has it now."""

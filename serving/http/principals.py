@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import tomllib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from serving.http.endpoint import ACCESS
 from serving.http.problems import RequestError
 
 _SHORTEST_SECRET: Final = 32
+_TOKENS_KEPT: Final = 10_000
 _ASYMMETRIC: Final = ("RS256", "PS256", "ES256", "EdDSA")
 _SYMMETRIC: Final = ("HS256", "HS384", "HS512")
 
@@ -63,21 +65,35 @@ class Doorkeeper:
         self._keys = read_keys(config.keys_file) if config.keys_file else {}
         self._jwt = read_secret(config.jwt_key_file) if config.jwt_key_file else None
         self._audience = config.jwt_audience
+        self._admitted: OrderedDict[str, None] = OrderedDict()
 
     def admit(self, headers: Mapping[str, str]) -> Principal:
         """Return who asks; raises RequestError (401) for nobody that is known."""
         if self._open:
             return ANYBODY
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        given = given_key(headers)
         if not given:
             raise _unknown("A key is needed, and none came.")
-        found = self._keys.get(hashlib.sha256(given.encode()).hexdigest())
+        digest = hashlib.sha256(given.encode()).hexdigest()
+        found = self._keys.get(digest)
         if found is not None:
             return found
         if self._jwt is not None and given.count(".") == 2:
-            return self._by_token(given)
+            principal = self._by_token(given)
+            self._admitted[digest] = None
+            if len(self._admitted) > _TOKENS_KEPT:
+                self._admitted.popitem(last=False)
+            return principal
         raise _unknown("The key is not known.")
+
+    def known(self, headers: Mapping[str, str]) -> str | None:
+        """Return what stands for a key that is known, or a token that was admitted before; None for all others.
+
+        Rates are counted by it: a text that anybody may make up would be another client each time.
+        """
+        given = given_key(headers)
+        digest = hashlib.sha256(given.encode()).hexdigest() if given and not self._open else ""
+        return digest if digest in self._keys or digest in self._admitted else None
 
     def _by_token(self, token: str) -> Principal:
         import jwt
@@ -95,6 +111,16 @@ class Doorkeeper:
         if not isinstance(scopes, str) or not isinstance(merchant, str | None):
             raise _unknown("The token's scope and merchant_id must be text.")
         return Principal(str(claims["sub"]), frozenset(scopes.split()) & frozenset(ACCESS), merchant)
+
+
+def given_key(headers: Mapping[str, str]) -> str:
+    """Return the key or token that a request carries; empty for none.
+
+    >>> given_key({"authorization": "Bearer k1"}), given_key({"x-api-key": "k2"}), given_key({})
+    ('k1', 'k2', '')
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
 
 
 def _unknown(detail: str) -> RequestError:

@@ -1,5 +1,6 @@
 """Running the API under uvicorn, until it is told to stop."""
 
+import gc
 import signal
 import socket
 import threading
@@ -11,6 +12,7 @@ import uvicorn
 
 from schemas.errors import UsageError
 from serving.http.app import create_app
+from serving.http.protocol import Connection
 
 if TYPE_CHECKING:
     from serving.http.config import ServeConfig
@@ -44,6 +46,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin, and say so."""
         await super().startup(sockets)
+        # What is loaded stays: looking through it again for garbage would hold requests up for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         if self.started and sockets:
             self._listening(int(sockets[0].getsockname()[1]))
 
@@ -67,6 +72,7 @@ def server_of(service: "Service", on_listening: Callable[[int], None] = lambda _
     config = service.config
     settings = uvicorn.Config(
         create_app(service),
+        http=Connection,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.keys import BEGIN, END, job_key, progress_key, snapshot_key
 from serving.access import Command, store_errors
+from serving.http.line import Line
 from serving.job import JobState, job_of
 
 if TYPE_CHECKING:
@@ -49,20 +50,49 @@ class Seen:
     whole: bool
 
 
+class _Jobs:
+    """Remembers what the job said last: it says the same to most requests."""
+
+    def __init__(self) -> None:
+        self._said: Any = None
+        self._job = JobState({}, {})
+
+    def of(self, described: dict[bytes, bytes], progressed: dict[bytes, bytes]) -> JobState:
+        """Return a job from what its two hashes hold."""
+        if (described, progressed) != self._said:
+            self._said, self._job = (described, progressed), job_of(described, progressed)
+        return self._job
+
+
 @dataclass(frozen=True)
 class AsyncStore:
     """One namespace of one Redis, for many requests at once; raises StoreError where Redis is gone."""
 
     client: "AsyncClient"
     namespace: str
+    line: Line | None = None
+    """Quicker than the client; none to a cluster, or where the URL asks for what only the client does."""
+    _jobs: _Jobs = field(default_factory=_Jobs, repr=False, compare=False)
 
     @property
     def is_cluster(self) -> bool:
         """Whether keys lie on several servers, so that no script can read them all."""
         return hasattr(self.client, "nodes_manager")
 
+    async def close(self) -> None:
+        """Close all connections."""
+        if self.line is not None:
+            self.line.close()
+        await self.client.aclose()
+
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
-        """Run read commands in one round trip; answers come in the same order."""
+        """Run read commands in one round trip; answers come in the same order, as Redis shapes them."""
+        if self.line is not None:
+            return await self.line.ask(commands)
+        return await self.ask_apart(commands)
+
+    async def ask_apart(self, commands: Sequence[Command]) -> list[Any]:
+        """Run commands that may block, or of streams, whose entries the client gives as dictionaries."""
         with store_errors():
             pipeline = (
                 self.client.pipeline(transaction=False) if not self.is_cluster else self.client.pipeline()
@@ -93,4 +123,4 @@ class AsyncStore:
             end, job, progress, *answers, begin = [answer for part in parts for answer in part]
         else:
             end, job, progress, *answers, begin = await self.ask([*head, *commands, *tail])
-        return Seen(answers, job_of(job, progress), begin == end)
+        return Seen(answers, self._jobs.of(job, progress), begin == end)

@@ -16,6 +16,7 @@ from serving.wall.alarms import Alarm, coupon_alarms, newest_first, pace_alarms
 from serving.wall.boards import Board, read_boards
 from serving.wall.broadcasts import MINUTE_MS, Broadcast, read_broadcasts
 from serving.wall.coupon_board import read_coupon_board
+from serving.wall.drift import drift_alarms, read_drift
 from serving.wall.fact_matrix import FactMatrix, read_fact
 from serving.wall.moment import Moment, read_moment
 from serving.wall.order_index import OrderIndex
@@ -91,7 +92,13 @@ def read_platform(store: Store, index: OrderIndex, window: str = "hour") -> Plat
         sorted({show.campaign_id for show in shows if show.on_air or not on_air} - {"none", "unknown"}),
         read_sources(store, None, to_ms - SHOWN_MINUTES * MINUTE_MS, to_ms),
         _funnels(store, scopes),
-        newest_first([*alarms, *coupon_alarms(read_coupon_board(store))]),
+        newest_first(
+            [
+                *alarms,
+                *coupon_alarms(read_coupon_board(store)),
+                *drift_alarms(read_drift(store, moment.as_of_ms)),
+            ]
+        ),
     )
 
 

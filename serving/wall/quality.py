@@ -10,9 +10,13 @@ from serving.access import Store, read_each, read_hashes
 from serving.cells import damage
 from serving.deadletters import read_dead_letters, read_reasons
 from serving.metrics import read_metrics
+from serving.wall.drift import Drift, read_drift
 from serving.wall.moment import Moment, read_moment
 
 SAMPLES: Final = 3
+TOO_LATE: Final = "too_late"
+_EVENTS: Final = ("views", "clicks", "follows", "orders_placed", "orders_paid", "orders_cancelled")
+"""Events that are counted one by one; shipped, delivered and refunded orders, coupons and live events are not."""
 _UNSETTLED: Final = msgspec.msgpack.Decoder(tuple[int, int])
 
 
@@ -39,16 +43,19 @@ class Refusal:
 class QualityView:
     """What the quality view shows; `verdicts` are known of jobs on a cluster only.
 
-    `open_refunds` counts refunds that the orders do not explain, by kind, with their amount in minor units.
+    `late_share` is that of events which came too late, None where there are none. `open_refunds` counts refunds that the
+    orders do not explain, by kind, with their amount in minor units.
     """
 
     moment: Moment
     refusals: list[Refusal]
     refused: int
     events: int | None
+    late_share: float | None
     verdicts: dict[str, int]
     open_refunds: dict[str, tuple[int, int]]
     incidents: dict[str, int]
+    drift: list[Drift]
 
 
 def read_quality(store: Store) -> QualityView:
@@ -59,15 +66,19 @@ def read_quality(store: Store) -> QualityView:
         for reason in sorted(counts, key=lambda reason: (-counts[reason], reason))
     ]
     platform = read_metrics(store, "platform", "all")
-    events = platform[0].values if platform else None
+    values = platform[0].values if platform else None
+    events = sum(values[name] for name in _EVENTS) if values else None
+    refused, moment = sum(counts.values()), read_moment(store)
     return QualityView(
-        read_moment(store),
+        moment,
         refusals,
-        sum(counts.values()),
-        events["views"] + events["clicks"] + events["follows"] if events else None,
+        refused,
+        events,
+        counts.get(TOO_LATE, 0) / (events + refused) if events else None,
         read_verdicts(store),
         _open_refunds(store),
         _numbers(store, incidents_key(store.namespace)),
+        read_drift(store, moment.as_of_ms),
     )
 
 

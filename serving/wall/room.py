@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pyarrow as pa
+
 from schemas.errors import UsageError
 from schemas.metrics import NO_ID
 from serving.access import Store
@@ -13,6 +15,7 @@ from serving.wall.coupon_board import CouponLine, read_coupon_board
 from serving.wall.moment import Moment, read_moment
 from serving.wall.order_index import Airing, OrderIndex, airings, of_session
 from serving.wall.pace import RATIOS, series, sums_to, tiles
+from serving.wall.pins import Pins
 from serving.wall.products import read_products
 from serving.wall.room_view import Mark, RoomView, Trend
 from serving.wall.sources import read_sources
@@ -22,12 +25,18 @@ TREND: tuple[str, ...] = ("gmv_paid_minor", "orders_paid", "views", "online_user
 
 
 def read_room(
-    store: Store, index: OrderIndex, room_id: str, session_id: str | None = None, at_ms: int | None = None
+    store: Store,
+    index: OrderIndex,
+    room_id: str,
+    session_id: str | None = None,
+    at_ms: int | None = None,
+    pins: Pins | None = None,
 ) -> RoomView:
     """Return a room's newest broadcast, or one of its earlier ones, whole or up to `at_ms`.
 
-    A room that took no order yet is shown by its own figures. Costs some hundred small reads in about ten round
-    trips. Raises UsageError for a broadcast of another room, and for a room that nothing is known of.
+    A room that took no order yet is shown by its own figures; `pins` remembers minutes from one look to the next. Costs
+    some hundred small reads in about ten round trips. Raises UsageError for a broadcast of another room, and for a room
+    that nothing is known of.
     """
     moment = read_moment(store)
     orders = index.refresh()
@@ -50,6 +59,9 @@ def read_room(
     coupons = read_coupon_board(store, creator) if creator else []
     from_ms = span.from_ms if span else None
     alarms = _alarms(room_id, span, to_ms, total, benchmark, coupons)
+    on_show: list[tuple[int, str]] = []
+    if airing and from_ms is not None and to_ms is not None:
+        on_show = (pins or Pins(store)).of(airing.session_id, _items(orders, airing), from_ms, to_ms)
     return RoomView(
         moment,
         room_id,
@@ -67,7 +79,7 @@ def read_room(
         {name: _float(total.get(name)) for name in RATIOS},
         {name: _float(benchmark.get(name)) for name in RATIOS},
         _trend(span, to_ms),
-        _marks(span, airing, coupons, alarms),
+        [*_marks(span, airing, coupons, alarms), *(Mark("pin", item, at) for at, item in on_show)],
         read_products(store, sold, from_ms, to_ms) if from_ms is not None and to_ms is not None else [],
         read_sources(store, sold, from_ms, to_ms) if from_ms is not None and to_ms is not None else [],
         coupons,
@@ -99,6 +111,12 @@ def _airing(known: list[Airing], room_id: str, session_id: str | None) -> Airing
             f"{', '.join(airing.session_id for airing in own[-10:]) or 'none'}."
         )
     return found
+
+
+def _items(orders: pa.Table, airing: Airing) -> list[str]:
+    """Return all items that the broadcast took orders of, also after the moment that is shown."""
+    sold = of_session(orders, airing.session_id, None)
+    return [] if sold is None else sorted(set(sold["item"].to_pylist()) - {NO_ID})
 
 
 def _shown_to(span: Span | None, moment: Moment, at_ms: int | None, *, on_air: bool) -> int | None:

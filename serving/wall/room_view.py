@@ -21,7 +21,10 @@ class Trend:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened at a moment, or lasted until `to_ms`: `coupon`, `campaign` or `alarm`."""
+    """Something that happened at a moment, or lasted until `to_ms`; `pin` is an item that was put on show.
+
+    The kinds are `coupon`, `campaign`, `pin` and `alarm`.
+    """
 
     kind: str
     id: str

@@ -16,6 +16,7 @@ from serving.wall.kept import Clock, Kept
 from serving.wall.model import read_model
 from serving.wall.moment import read_moment
 from serving.wall.order_index import OrderIndex
+from serving.wall.pins import Pins
 from serving.wall.platform import read_platform
 from serving.wall.quality import read_quality
 from serving.wall.room import read_room
@@ -33,10 +34,11 @@ class Views:
     store: Store
     clock: Clock
     index: OrderIndex = field(init=False)
+    pins: Pins = field(init=False)
     _kept: Kept = field(init=False)
 
     def __post_init__(self) -> None:
-        self.index = OrderIndex(self.store)
+        self.index, self.pins = OrderIndex(self.store), Pins(self.store)
         self._kept = Kept(AGE_S, self.clock)
 
     def warm(self) -> None:
@@ -63,6 +65,7 @@ class Views:
                 asked.get("room_id", ""),
                 asked.get("session"),
                 _moment(asked.get("at")),
+                self.pins,
             ),
         }
         if name not in composers:

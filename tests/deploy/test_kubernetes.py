@@ -27,6 +27,7 @@ from runners.clusters.flink_config import DEFAULT_PORTS, FlinkShape, flink_setti
 from runners.clusters.flink_jars import FLINK_VERSION
 from runners.clusters.java import MODULE_FLAGS
 from runners.flink_target import option_value
+from serving.http.health import HEALTH_PATHS
 
 VERSIONS = ("1.29", "1.37")
 """The oldest and the newest Kubernetes that the page names."""
@@ -84,7 +85,7 @@ def test_what_a_pod_refers_to_is_there(owner: str, pod: Manifest) -> None:
         assert f"ServiceAccount/{spec['serviceAccountName']}" in names
     for each in spec["containers"]:
         ports = {port["name"] for port in each.get("ports", ())}
-        for probe in ("readinessProbe", "livenessProbe"):
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             handler = each.get(probe, {}).get("httpGet") or each.get(probe, {}).get("tcpSocket") or {}
             assert handler.get("port") in {None, *ports}
 
@@ -139,6 +140,34 @@ def test_the_job_is_a_command_that_exists_and_finds_what_is_there() -> None:
         assert int(port) in [each["port"] for each in services[host]["spec"]["ports"]]
     assert option_value(rest, "--data-dir") in [mount["mountPath"] for mount in JOB["volumeMounts"]]
     assert option_value(options, "--state_backend_storage_path") == CONFIGURATION["state.checkpoints.dir"]
+
+
+def test_the_api_is_a_command_that_exists_and_finds_what_is_there() -> None:
+    serve = container(dict(pods())["Deployment/serve"], "serve")
+    name, *rest = serve["args"]
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    assert {word.partition("=")[0] for word in rest} <= {
+        flag for each in command.params for flag in each.opts
+    }
+    assert option_value(rest, "--redis") == option_value(JOB["args"], "--redis")
+    assert int(option_value(rest, "--port") or 0) == serve["ports"][0]["containerPort"]
+    folders = [mount["mountPath"] for mount in serve["volumeMounts"]]
+    assert str(Path(option_value(rest, "--keys") or "").parent) in folders
+    assert {
+        serve[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+    } == set(HEALTH_PATHS)
+
+
+def test_the_api_alone_is_reached_from_outside_the_namespace() -> None:
+    policies = [each["spec"] for each in manifests() if each["kind"] == "NetworkPolicy"]
+    assert {} in [each["podSelector"] for each in policies]
+    wide = [
+        (each["podSelector"]["matchLabels"]["component"], [port["port"] for port in rule["ports"]])
+        for each in policies
+        for rule in each["ingress"]
+        if "from" not in rule
+    ]
+    assert wide == [("serve", ["http"])]
 
 
 def test_the_worker_pool_listens_where_the_job_says() -> None:

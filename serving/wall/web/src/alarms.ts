@@ -3,7 +3,7 @@
 import { h } from "./dom";
 import { clock, count, money, share, times } from "./numbers";
 import { panel } from "./panel";
-import { say, type Key } from "./text";
+import { name, say, type Key } from "./text";
 import type { Alarm } from "./types";
 
 const dismissed = new Set<string>();
@@ -37,7 +37,7 @@ export class Alarms {
       "li",
       { class: alarm.severity },
       h("span", { class: "sign", "aria-hidden": "true" }, MARK[alarm.severity]),
-      h("span", { class: "what" }, say(alarm.kind as Key, ...values(alarm), alarm.id)),
+      h("span", { class: "what" }, say(alarm.kind as Key, ...values(alarm), name(alarm.id, "metric_"))),
       h("span", { class: "since" }, alarm.since_ms === null ? "" : say("since", clock(alarm.since_ms))),
       h("button", { class: "quiet", "aria-label": `${say("dismiss")}: ${alarm.id}`, click: dismiss }, "×"),
     );

@@ -1,7 +1,7 @@
 // The header: whose figures these are, as of when, and how the page is doing; and the few controls.
 
 import { h, setText, toggle } from "./dom";
-import { clock, count, day, duration, money } from "./numbers";
+import { clock, count, day, duration, money, share } from "./numbers";
 import { addressOf, VIEWS, type Place } from "./settings";
 import { say } from "./text";
 import type { Link } from "./live";
@@ -10,6 +10,7 @@ import type { Heading } from "./view";
 
 const DAY_MS = 86_400_000;
 const STALE_MS = 10_000;
+const LATE = 0.01;
 
 export interface Controls {
   language: () => void;
@@ -25,6 +26,7 @@ export class Header {
   private readonly state = h("span", { class: "state", hidden: true });
   private readonly asOf = h("span", { class: "as-of" });
   private readonly refused = h("span", { class: "refused" });
+  private readonly late = h("span", { class: "late" });
   private readonly link = h("span", { class: "link", role: "status" });
   private readonly synthetic = h("strong", { class: "synthetic", hidden: true });
   private readonly picker = h("select", { "aria-label": say("broadcast"), hidden: true });
@@ -52,7 +54,7 @@ export class Header {
       this.synthetic,
       h("nav", { "aria-label": say("views") }, ...links),
       this.picker,
-      h("div", { class: "facts" }, this.asOf, this.refused, this.link),
+      h("div", { class: "facts" }, this.asOf, this.late, this.refused, this.link),
       h(
         "div",
         { class: "controls" },
@@ -96,6 +98,12 @@ export class Header {
     const when = `${isToday ? "" : `${day(moment.as_of_ms)} `}${clock(moment.as_of_ms, true)}`;
     setText(this.asOf, `${say("asOf", when)} ${moment.timezone} (${how})${moment.whole ? "" : ` · ${say("half")}`}`);
     toggle(document.body, "data-stale", stale ? "1" : null);
+  }
+
+  /** Tells how many in a hundred events came too late to count. */
+  setLate(part: number | null): void {
+    setText(this.late, part === null ? "" : say("late", share(part)));
+    toggle(this.late, "data-some", part !== null && part > LATE ? "1" : null);
   }
 
   setRefused(refused: number | null): void {

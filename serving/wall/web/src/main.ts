@@ -172,6 +172,7 @@ class Page {
   private async watchQuality(): Promise<void> {
     if (document.hidden || this.live.paused) return;
     await read<QualityData>("quality").then((data) => {
+      this.header.setLate(data.late_share);
       this.header.setRefused(data.refused);
       this.footer.setRefused(data.refused);
     }, () => undefined);

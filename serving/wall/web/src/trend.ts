@@ -6,7 +6,7 @@ import { name, say } from "./text";
 import type { Mark, Trend } from "./types";
 
 const MINUTE = 60_000;
-const SIGN = { coupon: "▾", campaign: "▬", alarm: "!" } as const;
+const SIGN = { coupon: "▾", campaign: "▬", pin: "●", alarm: "!" } as const;
 
 export interface Other {
   label: string;
@@ -101,7 +101,7 @@ function isFinal(startMs: number, finalToMs: number | null): boolean {
 
 function lines(marks: Mark[], fromMs: number, minutes: number): object {
   const own = marks.filter((mark) => mark.kind !== "campaign");
-  const tone = { coupon: colour("accent"), alarm: colour("alarm"), campaign: colour("muted") };
+  const tone = { coupon: colour("accent"), pin: colour("ink"), alarm: colour("alarm"), campaign: colour("muted") };
   return {
     symbol: "none",
     silent: true,

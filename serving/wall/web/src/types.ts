@@ -25,7 +25,7 @@ export interface Trend {
 }
 
 export interface Mark {
-  kind: "coupon" | "campaign" | "alarm";
+  kind: "coupon" | "campaign" | "pin" | "alarm";
   id: string;
   at_ms: number;
   to_ms: number | null;
@@ -182,9 +182,11 @@ export interface QualityData {
   }[];
   refused: number;
   events: number | null;
+  late_share: number | null;
   verdicts: Record<string, number>;
   open_refunds: Record<string, [number, number]>;
   incidents: Record<string, number>;
+  drift: { metric: string; now: number; before: number; z: number; drifted: boolean; since_ms: number }[];
 }
 
 export interface ModelData {

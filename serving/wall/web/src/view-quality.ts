@@ -3,10 +3,10 @@
 import { read } from "./api";
 import { h } from "./dom";
 import { valued } from "./figures";
-import { clock, day, exactMoney, setPlace } from "./numbers";
+import { clock, day, exactMoney, setPlace, share } from "./numbers";
 import { notPublished, panel } from "./panel";
 import { Table } from "./table";
-import { say } from "./text";
+import { name, say } from "./text";
 import type { QualityData } from "./types";
 import type { Heading, View } from "./view";
 
@@ -28,6 +28,7 @@ export class QualityView implements View {
   private readonly verdicts = h("dl", { class: "pairs" });
   private readonly refunds = h("div");
   private readonly incidents = h("div");
+  private readonly drift = h("div");
 
   constructor() {
     this.root.append(
@@ -35,7 +36,7 @@ export class QualityView implements View {
       panel("", say("verdicts"), "", this.verdicts).root,
       panel("", say("openRefunds"), "", this.refunds).root,
       panel("", say("incidents"), "", this.incidents).root,
-      panel("", say("drift"), "", notPublished(say("drift"))).root,
+      panel("", say("driftTitle"), say("driftNote"), this.drift).root,
       panel("", say("docs"), "", notPublished(say("docs")), h("p", { class: "muted" }, say("docsHow"))).root,
     );
   }
@@ -59,6 +60,11 @@ export class QualityView implements View {
         ? h("dl", { class: "pairs" }, ...incidents.map(([key, count]) => pair(key, valued(count, "count"))))
         : h("p", { class: "good" }, `✓ ${say("noIncidents")}`),
     );
+    this.drift.replaceChildren(
+      data.drift.length
+        ? h("dl", { class: "pairs" }, ...data.drift.map((each) => pair(name(each.metric, "metric_"), drifted(each))))
+        : h("p", { class: "muted" }, say("driftNone")),
+    );
     return { moment: data.moment, title: say("quality"), subtitle: "", state: null, length: "" };
   }
 
@@ -69,6 +75,12 @@ export class QualityView implements View {
 
 export function pair(key: string, value: Node | string): HTMLElement {
   return h("div", {}, h("dt", {}, key), h("dd", {}, value));
+}
+
+function drifted(each: QualityData["drift"][number]): HTMLElement {
+  const sign = each.drifted ? "△ " : "✓ ";
+  const text = say("driftPair", share(each.now), share(each.before), `${each.z > 0 ? "+" : "−"}${Math.abs(each.z).toFixed(1)}`);
+  return h("span", { class: each.drifted ? "warn" : "good" }, sign, text);
 }
 
 function samples(row: Refusal): HTMLElement {
