@@ -22,9 +22,13 @@ from online_models.mix import Mix
 from online_models.payload import PARTS
 from online_models.popularity import HALF_LIVES_MS, PopularityState, count_item, new_popularity
 from online_models.rules import rule_ranks
+from online_models.takings import Takings, leave_out_own, popularity_among_untaken, takings_of
 
 Ranks = np.ndarray
 DAY_MS = 86_400_000
+EVER_MS = 100 * 365 * DAY_MS
+"""A half-life in which counts as good as never fade."""
+
 LISTED = 10
 """Of so many items at the top, coverage and the share of new ones are said."""
 
@@ -33,12 +37,13 @@ SELDOM = 300
 
 
 class Log(NamedTuple):
-    """Events in order, how many items and users they have, and which are asked."""
+    """Events in order, how many items and users they have, which are asked, and who took what if that is once only."""
 
     events: Events
     items: int
     users: int
     asked: np.ndarray
+    takings: Takings | None = None
 
 
 class Predicted(NamedTuple):
@@ -76,11 +81,16 @@ def evaluate(
     models: Mapping[str, Model] | None = None,
     last_half: bool = False,
     every: int = 1,
+    *,
+    once: bool = False,
+    unasked: float = 0.0,
 ) -> Evaluation:
     """Hit rates, reciprocal ranks and NDCG of the models on the same events and candidates.
 
     Columns as in `BATCH_SCHEMA`, rows in any order. Costs some 30 µs a click for the blend. With `last_half`
     only predictions in the later half of the events count, of those one in `every`; all events are learned.
+    With `once` nobody takes an item twice, and each taking is asked (`takings`); no question lies in the first
+    `unasked` share of the events.
 
     >>> steps = [("ann", "kettle"), ("ann", "tea"), ("bob", "kettle"), ("bob", "tea")]
     >>> log = pa.table({"event_time_ms": [0, 1, 2, 3], "event_id": ["1", "2", "3", "4"],
@@ -92,8 +102,11 @@ def evaluate(
     """
     users, items = Identity(), Identity()
     read = read_batch(in_order(events), users, items)
-    log = Log(read, len(items), len(users), _thinned(asked_positives(read), last_half, every))
-    chosen = default_models() if models is None else models
+    takings = takings_of(read) if once else None
+    asked = asked_positives(read) if takings is None else takings.first.copy()
+    asked[: int(unasked * len(asked))] = False
+    log = Log(read, len(items), len(users), _thinned(asked, last_half, every), takings)
+    chosen = default_models(once) if models is None else models
     told = {name: model(log) for name, model in chosen.items()}
     figures = {name: _figures(log, predicted) for name, predicted in told.items()}
     best = _best_popularity(figures)
@@ -196,10 +209,11 @@ def figures_of(ranks: Ranks) -> dict[str, float]:
     }
 
 
-def default_models() -> dict[str, Model]:
-    """The blend, popularity with each of its half-lives, and plain sequential rules."""
+def default_models(once: bool = False) -> dict[str, Model]:
+    """The blend, popularity with each of its half-lives, and plain sequential rules; those know no `once`."""
     minutes = {f"popularity_{half_life // 60_000}min": _popularity(half_life) for half_life in HALF_LIVES_MS}
-    return {OURS: blend(), **minutes, "rules_last": _rules(1), "rules_last_3": _rules(3)}
+    rules = {"rules_last": _rules(1), "rules_last_3": _rules(3)}
+    return {OURS: blend(), **minutes, **({"popularity_ever": _popularity(EVER_MS)} if once else rules)}
 
 
 def slow_models() -> dict[str, Model]:
@@ -224,7 +238,9 @@ def blend(**settings: Any) -> Model:
     def ranks(log: Log) -> Predicted:
         mix = Mix(**({"availability_ms": None, "rank_all": True} | settings))
         mix.make_room(log.users, log.items)
-        told = mix.learn_ranked(log.events, 2 * LISTED)
+        told = mix.learn_ranked(log.events, 2 * LISTED + (log.takings.most() if log.takings else 0))
+        if log.takings:
+            leave_out_own(told.rank, told.best, log.events.item, log.takings)
         return Predicted(told.rank, told.best)
 
     return ranks
@@ -239,7 +255,7 @@ def _plain(kind: Callable[[], PlainModel], most: int | None = None) -> Model:
         asked = log.asked
         if most is not None:
             asked = _thinned(asked.copy(), False, -(-int(asked.sum()) // most) or 1)
-        return Predicted(plain_ranks(kind(), log.events, asked))
+        return Predicted(plain_ranks(kind(), log.events, asked, once=log.takings is not None))
 
     return ranks
 
@@ -247,7 +263,11 @@ def _plain(kind: Callable[[], PlainModel], most: int | None = None) -> Model:
 def _popularity(half_life_ms: int) -> Model:
     def ranks(log: Log) -> Predicted:
         ranked = np.full(len(log.events.item), -1, np.int32)
-        _popularity_ranks(new_popularity((half_life_ms,), log.items), log.events, ranked)
+        state = new_popularity((half_life_ms,), log.items)
+        if log.takings:
+            popularity_among_untaken(state, log.events, log.takings, ranked)
+        else:
+            _popularity_ranks(state, log.events, ranked)
         return Predicted(ranked)
 
     return ranks
