@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from online_models.baselines import BiasedMF, ItemKNN, PlainModel, SessionKNN, plain_ranks
+from online_models.click_model import click_figures
 from online_models.compiled import compiled
-from online_models.events import BATCH_SCHEMA, CLICK, NO_SESSION, Events, read_batch
+from online_models.events import BATCH_SCHEMA, CLICK, NO_SESSION, ROOM_SCHEMA, Events, read_batch
 from online_models.history import SILENCE_MS
 from online_models.identity import Identity
 from online_models.mcnemar import Comparison, sliding_mcnemar
@@ -47,10 +48,14 @@ class Log(NamedTuple):
 
 
 class Predicted(NamedTuple):
-    """Each click's rank from 1, 0 where it was not ranked, -1 where it was not asked; and the best items, if known."""
+    """Each click's rank from 1, 0 where it was not ranked, -1 where it was not asked; the best items, if known.
+
+    `clicks` are the figures of a click model, where there is one.
+    """
 
     rank: Ranks
     best: np.ndarray | None = None
+    clicks: dict[str, float] | None = None
 
 
 Model = Callable[[Log], Predicted]
@@ -100,8 +105,8 @@ def evaluate(
     >>> result.predictions, result.models["interestream"]["hit_rate_at_10"]
     (2, 0.5)
     """
-    users, items = Identity(), Identity()
-    read = read_batch(in_order(events), users, items)
+    users, items, rooms = Identity(), Identity(), Identity()
+    read = read_batch(in_order(events), users, items, rooms)
     takings = takings_of(read) if once else None
     asked = asked_positives(read) if takings is None else takings.first.copy()
     asked[: int(unasked * len(asked))] = False
@@ -133,6 +138,7 @@ def _figures(log: Log, predicted: Predicted) -> dict[str, float]:
     figures = figures_of(answered)
     if len(answered) < len(ranks):
         figures["predictions"] = float(len(answered))
+    figures |= predicted.clicks or {}
     return figures if predicted.best is None else figures | _breadth(log, predicted.best)
 
 
@@ -166,12 +172,13 @@ def _tests(log: Log, ours: Predicted, theirs: Predicted) -> list[Comparison]:
 
 
 def in_order(events: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
-    """The events in order of (event_time_ms, event_id), as one batch of `BATCH_SCHEMA`."""
+    """The events in order of (event_time_ms, event_id), as one batch of `BATCH_SCHEMA` or `ROOM_SCHEMA`."""
     table = pa.table(events) if isinstance(events, pa.Table) else pa.Table.from_batches([events])
-    table = table.select(BATCH_SCHEMA.names).cast(BATCH_SCHEMA)
+    schema = ROOM_SCHEMA if "room_id" in table.column_names else BATCH_SCHEMA
+    table = table.select(schema.names).cast(schema)
     table = table.sort_by([("event_time_ms", "ascending"), ("event_id", "ascending")]).combine_chunks()
     batches = table.to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=BATCH_SCHEMA)
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema)
 
 
 def asked_positives(events: Events) -> np.ndarray:
@@ -180,7 +187,7 @@ def asked_positives(events: Events) -> np.ndarray:
     clicked: set[tuple[int, int]] = set()
     last_ms: dict[int, int] = {}
     silences: dict[int, int] = {}
-    columns = (column.tolist() for column in events)
+    columns = (column.tolist() for column in events[:5])
     for row, (time_ms, user, item, session, kind) in enumerate(zip(*columns, strict=True)):
         if time_ms - last_ms.get(user, time_ms) > SILENCE_MS:
             silences[user] = silences.get(user, 0) + 1
@@ -241,7 +248,7 @@ def blend(**settings: Any) -> Model:
         told = mix.learn_ranked(log.events, 2 * LISTED + (log.takings.most() if log.takings else 0))
         if log.takings:
             leave_out_own(told.rank, told.best, log.events.item, log.takings)
-        return Predicted(told.rank, told.best)
+        return Predicted(told.rank, told.best, click_figures(mix._state.views))
 
     return ranks
 
