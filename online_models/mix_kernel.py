@@ -88,7 +88,9 @@ def _look(state: MixState, scratch: Scratch, settings: MixSettings, event: tuple
             x[len(scratch.x)] = scratch.product[place]
     x[len(x) - 1] = 1.0
     release(scratch)
-    state.audience.looked[user] = begin_view(state.views, (user, item), now_ms, x, state.audience.looked[user])
+    state.audience.looked[user] = begin_view(
+        state.views, (user, item), now_ms, x, state.audience.looked[user]
+    )
 
 
 @compiled

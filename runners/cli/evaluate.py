@@ -8,6 +8,7 @@ import typer
 from runners.cli import options
 from runners.cli.configured import configured
 from runners.cli.output import note, print_json, print_table
+from runners.durations import parse_duration
 from runners.settings import Settings
 from schemas.errors import SourceError
 
@@ -47,6 +48,9 @@ def evaluate(
         float,
         typer.Option(min=0.0, max=1.0, metavar="SHARE", help="Learn so much without a question at first."),
     ] = 0.0,
+    label_delay: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long after a view its click may come.")
+    ] = "30s",
     as_json: options.Json = False,
 ) -> None:
     """Predict every click before learning it, with the recommender and with baselines, on the same events.
@@ -54,11 +58,12 @@ def evaluate(
     Asked is at every click that is not the first of its session. Where there are views, each is also asked whether it
     will be clicked. Nothing is published.
     """
-    from online_models.prequential import ablations, default_models, slow_models
+    from online_models.prequential import OURS, ablations, blend, default_models, slow_models
     from online_models.prequential import evaluate as predict_then_learn
     from runners.interaction_log import read_interactions
 
     models = {**default_models(once), **({} if fast else slow_models()), **(ablations() if ablate else {})}
+    models[OURS] = blend(label_delay_ms=parse_duration(label_delay))
     log, refused = read_interactions(paths, settings.currency)
     result = predict_then_learn(log, models, last_half=last_half, every=every, once=once, unasked=unasked)
     if not result.predictions:

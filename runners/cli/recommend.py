@@ -38,7 +38,8 @@ def recommend(
         int, typer.Option(min=0, metavar="N", help="Places for new items, at most; what is shown is logged.")
     ] = 0,
     seed: Annotated[
-        str, typer.Option(metavar="TEXT", help="What the draw for these places follows from.")
+        str,
+        typer.Option(metavar="TEXT", help="What the draw for these places follows from.", show_default=False),
     ] = "",
     at: Annotated[
         str | None,
