@@ -154,18 +154,11 @@ class Mix(StreamRanker):
         scores = self.scores(user, (x or {}).get("event_time_ms", self.now_ms))
         return sorted(items, key=lambda item: (-scores.get(item, float("-inf")), str(item)))
 
-    def on_sale(self, room: str, now_ms: int) -> list[str]:
-        """What is on sale in a live room now, as far as it is available."""
-        scratch = self._scratch
-        score_candidates(self._state, scratch, self.settings(), (-1, self._rooms.row(room)), now_ms)
-        names = [str(self._items.names[row]) for row in scratch.item[: scratch.size[1]]]
-        release(scratch)
-        return names
-
     def scores(self, user: Any, now_ms: int, room: str | None = None) -> dict[str, float]:
         """The score of every candidate for the user now, in a room or none, in the order in which they were found."""
-        scratch, who = self._scratch, self._users.row(user)
-        score_candidates(self._state, scratch, self.settings(), (who, self._rooms.row(room or "")), now_ms)
+        scratch, place = self._scratch, -1 if room is None else self._rooms.row(room)
+        who = np.int32(self._users.row(user)), np.int32(place)
+        score_candidates(self._state, scratch, self.settings(), who, now_ms)
         found = scratch.item[: scratch.size[0]]
         scored = {str(self._items.names[row]): float(scratch.score[c]) for c, row in enumerate(found)}
         release(scratch)

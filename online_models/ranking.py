@@ -63,6 +63,8 @@ def rank_users(
     state: MixState, scratch: Scratch, settings: MixSettings, asked: Asked, now_ms: int, most: int = SERVED
 ) -> Best:
     """The best `most` items of each user, as of `now_ms`."""
+    # Of the types that learning has, so that scoring is compiled once.
+    asked = Asked(asked.user.astype(np.int32), asked.room.astype(np.int32), asked.here)
     shape = len(asked.user), most
     best = Best(
         np.full(shape, NOT_ONE, np.int32),
