@@ -23,7 +23,7 @@ RING = 8_192
 
 WAITING, POSITIVE, NEGATIVE = 0, 1, 2
 
-ALPHA, BETA, L2 = 0.05, 1.0, 1e-3
+ALPHA, BETA, L2 = 0.1, 1.0, 1e-3
 """How fast a weight moves, what damps its first steps, and what pulls it to 0."""
 
 BINS = 200
@@ -31,10 +31,15 @@ BINS = 200
 
 
 class ClickState(NamedTuple):
-    """FTRL's sums by feature (the last: always 1), the ring of views, and the tallies of predictions by label."""
+    """FTRL's sums by feature (the last: always 1), the ring of views, and the tallies of predictions by label.
+
+    Features are brought to one scale by their running mean and spread: they go together, and their sizes differ.
+    """
 
     pull: np.ndarray
     power: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
     x: np.ndarray
     user: np.ndarray
     item: np.ndarray
@@ -55,6 +60,8 @@ def click_layout(features: int) -> Layout:
     once: dict[str, Column] = {
         "pull": Column(np.float64, (features + 1,), per_id=False),
         "power": Column(np.float64, (features + 1,), per_id=False),
+        "mean": Column(np.float64, (features + 1,), per_id=False),
+        "spread": Column(np.float64, (features + 1,), per_id=False),
         "x": Column(np.float32, (RING, features + 1), per_id=False),
         "user": Column(np.int32, (RING,), -1, per_id=False),
         "item": Column(np.int32, (RING,), -1, per_id=False),
@@ -96,12 +103,24 @@ def _chance(state: ClickState, x: np.ndarray) -> float:
 
 
 @compiled
+def _bring_to_scale(state: ClickState, x: np.ndarray, scaled: np.ndarray, views: int) -> None:
+    """Writes features less their mean in units of their spread, both over all views so far (Welford 1962)."""
+    last = len(x) - 1
+    for f in range(last):
+        off = x[f] - state.mean[f]
+        state.mean[f] += off / views
+        state.spread[f] += off * (x[f] - state.mean[f])
+        deviation = np.sqrt(state.spread[f] / views)
+        scaled[f] = (x[f] - state.mean[f]) / deviation if deviation > 1e-6 else 0.0
+    scaled[last] = x[last]
+
+
+@compiled
 def begin_view(state: ClickState, who: tuple[int, int], now_ms: int, x: np.ndarray, before: int) -> int:
     """Predicts a view and lets it wait for its label; says its number, which is `before` of the user's next."""
     number = state.ends[HEAD]
     at = number % RING
-    for f in range(len(x)):
-        state.x[at, f] = x[f]
+    _bring_to_scale(state, x, state.x[at], number + 1)
     state.user[at], state.item[at] = who
     state.time_ms[at], state.before[at], state.label[at] = now_ms, before, WAITING
     state.chance[at] = _chance(state, state.x[at])

@@ -69,7 +69,7 @@ def test_labels_are_those_of_a_plain_join(drawn) -> None:
 def test_figures_are_those_of_plain_formulas() -> None:
     """Two items, of which one is clicked within the delay: the model must come to tell them apart."""
     rng, rows = np.random.default_rng(3), []
-    for n in range(12_000):
+    for n in range(40_000):
         item = "hot" if rng.random() < 0.5 else "cold"
         rows.append((500, f"u{n}", item, None, 0))
         if rng.random() < (0.4 if item == "hot" else 0.02):
