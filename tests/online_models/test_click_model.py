@@ -91,4 +91,5 @@ def test_figures_are_those_of_plain_formulas() -> None:
     assert figures["click_calibration"] == pytest.approx(label.sum() / chance.sum(), rel=1e-9)
     assert figures["click_auc"] > 0.7
     assert figures["click_log_loss"] < figures["click_log_loss_of_rate"]
-    assert 0.8 < figures["click_calibration"] < 1.25
+    newest = slice(len(chance) // 2, len(chance))
+    assert 0.85 < label[newest].sum() / chance[newest].sum() < 1.15, "as soon as it has learned"
