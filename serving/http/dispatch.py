@@ -107,7 +107,7 @@ _FLAGS = {"true": True, "false": False}
 
 @cache
 def _of_type(kind: type[msgspec.Struct], wanted: type[msgspec.inspect.Type]) -> frozenset[str]:
-    """Return the names of the parameters that are of a type; what is no number and no flag is text, whatever it looks like."""
+    """Return the names of the parameters of a type; what is no number and no flag is text, whatever it looks like."""
     return frozenset(
         field.encode_name
         for field in msgspec.structs.fields(kind)
