@@ -157,7 +157,7 @@ class Mix(StreamRanker):
     def scores(self, user: Any, now_ms: int, room: str | None = None) -> dict[str, float]:
         """The score of every candidate for the user now, in a room or none, in the order in which they were found."""
         scratch, place = self._scratch, -1 if room is None else self._rooms.row(room)
-        who = np.int32(self._users.row(user)), np.int32(place)
+        who: Any = np.int32(self._users.row(user)), np.int32(place)
         score_candidates(self._state, scratch, self.settings(), who, now_ms)
         found = scratch.item[: scratch.size[0]]
         scored = {str(self._items.names[row]): float(scratch.score[c]) for c, row in enumerate(found)}
