@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.compiled import compiled
-from online_models.payload import NEXT, POPULAR
+from online_models.payload import HERE, NEXT, POPULAR
 from online_models.scratch import Scratch
 from online_models.state import Column, Layout, allocate
 
@@ -68,9 +68,9 @@ def blend_layout(half_lives: int) -> Layout:
 
 
 def new_blend(half_lives: int) -> BlendState:
-    """Weights that follow transitions first and popularity where those say nothing."""
+    """Weights that follow transitions and the room first, and popularity where those say nothing."""
     state = allocate(BlendState, blend_layout(half_lives), 0)
-    state.shared[:, NEXT] = 0.5
+    state.shared[:, [NEXT, HERE]] = 0.5
     state.shared[:, POPULAR:] = 0.5 / half_lives
     state.inverse[:] = BROAD * np.eye(POPULAR + half_lives)
     return state

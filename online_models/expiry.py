@@ -11,9 +11,10 @@ from online_models.decay import growth
 from online_models.factors import FACTOR
 from online_models.history import HISTORY, forget_history_items
 from online_models.mix import Mix
-from online_models.mix_state import EVER, HOUR_MS
+from online_models.mix_state import AUDIENCE, EVER, HOUR_MS, SIGHT
 from online_models.neighbours import SEEN, VISIT, forget_session_items
 from online_models.popularity import forget_items as forget_popularity
+from online_models.rooms import forget_room_items, forget_rooms
 from online_models.state import clear
 from online_models.transitions import forget_items as forget_transitions
 
@@ -26,6 +27,7 @@ class Gone:
 
     items: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
+    rooms: list[str] = field(default_factory=list)
 
 
 class Expiry:
@@ -72,7 +74,9 @@ class Expiry:
         if self.hour is not None and hour <= self.hour:
             return Gone()
         first, self.hour = self.hour is None, hour
-        return Gone() if first else Gone(self._items(mix, hour), self._users(mix, hour))
+        if first:
+            return Gone()
+        return Gone(self._items(mix, hour), self._users(mix, hour), self._rooms(mix, hour))
 
     def _users(self, mix: Mix, hour: int) -> list[str]:
         state = mix._state.history
@@ -81,8 +85,23 @@ class Expiry:
         names = [str(mix._users.names[row]) for row in rows.tolist()]
         clear(state, HISTORY, rows)
         clear(mix._state.visits, VISIT, rows)
-        mix._state.audience.changed[rows] = False
+        clear(mix._state.audience, AUDIENCE, rows)
+        mix._state.views.user[np.isin(mix._state.views.user, rows)] = -1
         mix._users.expire(rows.tolist())
+        return names
+
+    def _rooms(self, mix: Mix, hour: int) -> list[str]:
+        """Rooms in which nothing was heard for as long as users are remembered."""
+        state, audience = mix._state.rooms, mix._state.audience
+        last = state.last_ms[: len(mix._rooms)]
+        gone = (last != EVER) & (last < hour * HOUR_MS - self.user_silence_ms)
+        rows = np.flatnonzero(gone)
+        if len(rows) == 0:
+            return []
+        names = [str(mix._rooms.names[row]) for row in rows.tolist()]
+        audience.room[(audience.room >= 0) & np.isin(audience.room, rows)] = -1
+        forget_rooms(state, rows)
+        mix._rooms.expire(rows.tolist())
         return names
 
     def _items(self, mix: Mix, hour: int) -> list[str]:
@@ -96,9 +115,11 @@ class Expiry:
         forget_transitions(state.transitions, gone)
         forget_history_items(state.history, gone)
         forget_session_items(state.sessions, gone)
+        forget_room_items(state.rooms, gone)
         clear(state.seen, SEEN, rows)
         clear(state.factors, FACTOR, rows)
-        state.sight.hour[rows], state.sight.changed[rows] = EVER, False
+        clear(state.sight, SIGHT, rows)
+        state.views.item[np.isin(state.views.item, rows)] = -1
         mix._items.expire(rows.tolist())
         return names
 

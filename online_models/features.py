@@ -25,9 +25,11 @@ from online_models.payload import (
     POPULARITY,
     PREV,
     REPEATS,
+    ROOM,
     TRANSITIONS,
 )
 from online_models.popularity import TOP, PopularityState
+from online_models.rooms import add_on_sale
 from online_models.scratch import Scratch, add_candidate
 from online_models.transitions import FAST, SLOTS, SLOW, TransitionState, weight_now
 
@@ -48,11 +50,17 @@ def since_hour_of(now_ms: int, availability_ms: int) -> int:
 
 
 @compiled
-def gather(scratch: Scratch, state: MixState, user: int, now_ms: int, settings: MixSettings) -> int:
-    """Fills in the candidates for the user now; says how many last items it looked at, or could have."""
+def gather(
+    scratch: Scratch, state: MixState, who: tuple[int, int], now_ms: int, settings: MixSettings
+) -> int:
+    """Fills in the candidates for a user in a room now; says how many last items it looked at, or could have."""
+    user, room = who
     lasts, use = lasts_of(state.history, user), settings.use
     sight = (state.sight.hour, since_hour_of(now_ms, settings.availability_ms))
     near = min(lasts, settings.reach)
+    if use[ROOM] and room >= 0:
+        add_on_sale(scratch, state.rooms, room, now_ms, sight)
+        scratch.size[1] = scratch.size[0]
     if use[TRANSITIONS]:
         _add_transitions(scratch, state, (user, near, now_ms), settings.fall, sight)
     if use[REPEATS] and user >= 0:

@@ -48,6 +48,8 @@ class Mix(StreamRanker):
         The gate and the vectors learn from one in so many clicks (after the first 10,000: from each).
     rank_all
         Whether clicks between are ranked too, which only an evaluation needs.
+    label_delay_ms
+        How long after a view a click on its item is a click on the view.
     availability_ms
         Items not seen for so long are not ranked; None for all ever seen.
     seed
@@ -78,6 +80,7 @@ class Mix(StreamRanker):
         gate: bool = True,
         learn_every: int = 1,
         rank_all: bool = False,
+        label_delay_ms: int = 30_000,
         seed: int | None = None,
     ):
         unknown = set(parts) - set(PARTS)
@@ -95,6 +98,7 @@ class Mix(StreamRanker):
         self.gate = gate
         self.learn_every = learn_every
         self.rank_all = rank_all
+        self.label_delay_ms = label_delay_ms
         self._state = new_mix_state(popularity_half_lives_ms, transition_half_lives_ms)
         self._scratch = new_scratch(1, len(popularity_half_lives_ms), reach)
         self.now_ms = 0
@@ -104,7 +108,7 @@ class Mix(StreamRanker):
         forever = -1 if self.availability_ms is None else self.availability_ms
         use = np.array([part in self.parts for part in PARTS])
         numbers = np.array(self.kind_weights), self.reach, self.fall, self.rate, forever
-        return MixSettings(*numbers, use, self.gate, self.learn_every, self.rank_all)
+        return MixSettings(*numbers, use, self.gate, self.learn_every, self.rank_all, self.label_delay_ms)
 
     def layouts(self) -> tuple[Layout, ...]:
         """The layout of each part of the state, in its order."""
@@ -112,7 +116,7 @@ class Mix(StreamRanker):
 
     def rows(self) -> tuple[int, ...]:
         """How many ids each part of the state has rows for."""
-        return _rows(len(self._users), len(self._items), self.sessions)
+        return _rows(len(self._users), len(self._items), self.sessions, len(self._rooms))
 
     @property
     def sessions(self) -> int:
@@ -124,17 +128,19 @@ class Mix(StreamRanker):
 
     def learn_ranked(self, events: Events, most: int = 0) -> Told:
         """Learns, and tells each click's rank and, where asked for, the best `most` items before it."""
-        self.make_room(len(self._users), len(self._items), len(events.item))
+        self.make_room(
+            len(self._users), len(self._items), len(events.item), int(events.room.max(initial=-1)) + 1
+        )
         told = new_told(len(events.item), most)
         learn_events(self._state, self._scratch, self.settings(), events, told)
         if len(events.item):
             self.now_ms = max(self.now_ms, int(events.time_ms.max()))
         return told
 
-    def make_room(self, users: int, items: int, events: int = 0) -> None:
-        """Makes sure that the state can hold so many users and items, and what so many events begin."""
+    def make_room(self, users: int, items: int, events: int = 0, rooms: int = 0) -> None:
+        """Makes sure that the state can hold so many users, items and live rooms, and what so many events begin."""
         sessions = min(self.sessions + events, SESSIONS)
-        parts = zip(self._state, self.layouts(), _rows(users, items, sessions), strict=True)
+        parts = zip(self._state, self.layouts(), _rows(users, items, sessions, rooms), strict=True)
         grown: Any = [grow(state, layout, n) if n else state for state, layout, n in parts]
         self._state = MixState(*grown)
         self._scratch = with_room(self._scratch, items)
@@ -148,9 +154,10 @@ class Mix(StreamRanker):
         scores = self.scores(user, (x or {}).get("event_time_ms", self.now_ms))
         return sorted(items, key=lambda item: (-scores.get(item, float("-inf")), str(item)))
 
-    def scores(self, user: Any, now_ms: int) -> dict[str, float]:
-        """The score of every candidate for the user now, in the order in which they were found."""
-        scratch, who = self._scratch, self._users.row(user)
+    def scores(self, user: Any, now_ms: int, room: str | None = None) -> dict[str, float]:
+        """The score of every candidate for the user now, in a room or none, in the order in which they were found."""
+        scratch, place = self._scratch, -1 if room is None else self._rooms.row(room)
+        who: Any = np.int32(self._users.row(user)), np.int32(place)
         score_candidates(self._state, scratch, self.settings(), who, now_ms)
         found = scratch.item[: scratch.size[0]]
         scored = {str(self._items.names[row]): float(scratch.score[c]) for c, row in enumerate(found)}
@@ -158,6 +165,6 @@ class Mix(StreamRanker):
         return scored
 
 
-def _rows(users: int, items: int, sessions: int) -> tuple[int, ...]:
-    users, items, sessions = max(1, users), max(1, items), max(1, sessions)
-    return users, items, items, items, users, 0, items, sessions, users, items
+def _rows(users: int, items: int, sessions: int, rooms: int) -> tuple[int, ...]:
+    users, items, sessions, rooms = max(1, users), max(1, items), max(1, sessions), max(1, rooms)
+    return users, items, items, items, users, 0, items, sessions, users, items, rooms, 0

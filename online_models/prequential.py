@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from online_models.baselines import BiasedMF, ItemKNN, PlainModel, SessionKNN, plain_ranks
+from online_models.click_model import click_figures
 from online_models.compiled import compiled
-from online_models.events import BATCH_SCHEMA, CLICK, NO_SESSION, Events, read_batch
+from online_models.events import BATCH_SCHEMA, CLICK, NO_SESSION, ROOM_SCHEMA, Events, read_batch
 from online_models.history import SILENCE_MS
 from online_models.identity import Identity
 from online_models.mcnemar import Comparison, sliding_mcnemar
@@ -22,9 +23,13 @@ from online_models.mix import Mix
 from online_models.payload import PARTS
 from online_models.popularity import HALF_LIVES_MS, PopularityState, count_item, new_popularity
 from online_models.rules import rule_ranks
+from online_models.takings import Takings, leave_out_own, popularity_among_untaken, takings_of
 
 Ranks = np.ndarray
 DAY_MS = 86_400_000
+EVER_MS = 100 * 365 * DAY_MS
+"""A half-life in which counts as good as never fade."""
+
 LISTED = 10
 """Of so many items at the top, coverage and the share of new ones are said."""
 
@@ -33,19 +38,24 @@ SELDOM = 300
 
 
 class Log(NamedTuple):
-    """Events in order, how many items and users they have, and which are asked."""
+    """Events in order, how many items and users they have, which are asked, and who took what if that is once only."""
 
     events: Events
     items: int
     users: int
     asked: np.ndarray
+    takings: Takings | None = None
 
 
 class Predicted(NamedTuple):
-    """Each click's rank from 1, 0 where it was not ranked, -1 where it was not asked; and the best items, if known."""
+    """Each click's rank from 1, 0 where it was not ranked, -1 where it was not asked; the best items, if known.
+
+    `clicks` are the figures of a click model, where there is one.
+    """
 
     rank: Ranks
     best: np.ndarray | None = None
+    clicks: dict[str, float] | None = None
 
 
 Model = Callable[[Log], Predicted]
@@ -76,11 +86,16 @@ def evaluate(
     models: Mapping[str, Model] | None = None,
     last_half: bool = False,
     every: int = 1,
+    *,
+    once: bool = False,
+    unasked: float = 0.0,
 ) -> Evaluation:
     """Hit rates, reciprocal ranks and NDCG of the models on the same events and candidates.
 
     Columns as in `BATCH_SCHEMA`, rows in any order. Costs some 30 µs a click for the blend. With `last_half`
     only predictions in the later half of the events count, of those one in `every`; all events are learned.
+    With `once` nobody takes an item twice, and each taking is asked (`takings`); no question lies in the first
+    `unasked` share of the events.
 
     >>> steps = [("ann", "kettle"), ("ann", "tea"), ("bob", "kettle"), ("bob", "tea")]
     >>> log = pa.table({"event_time_ms": [0, 1, 2, 3], "event_id": ["1", "2", "3", "4"],
@@ -90,10 +105,13 @@ def evaluate(
     >>> result.predictions, result.models["interestream"]["hit_rate_at_10"]
     (2, 0.5)
     """
-    users, items = Identity(), Identity()
-    read = read_batch(in_order(events), users, items)
-    log = Log(read, len(items), len(users), _thinned(asked_positives(read), last_half, every))
-    chosen = default_models() if models is None else models
+    users, items, rooms = Identity(), Identity(), Identity()
+    read = read_batch(in_order(events), users, items, rooms)
+    takings = takings_of(read) if once else None
+    asked = asked_positives(read) if takings is None else takings.first.copy()
+    asked[: int(unasked * len(asked))] = False
+    log = Log(read, len(items), len(users), _thinned(asked, last_half, every), takings)
+    chosen = default_models(once) if models is None else models
     told = {name: model(log) for name, model in chosen.items()}
     figures = {name: _figures(log, predicted) for name, predicted in told.items()}
     best = _best_popularity(figures)
@@ -120,6 +138,7 @@ def _figures(log: Log, predicted: Predicted) -> dict[str, float]:
     figures = figures_of(answered)
     if len(answered) < len(ranks):
         figures["predictions"] = float(len(answered))
+    figures |= predicted.clicks or {}
     return figures if predicted.best is None else figures | _breadth(log, predicted.best)
 
 
@@ -153,12 +172,13 @@ def _tests(log: Log, ours: Predicted, theirs: Predicted) -> list[Comparison]:
 
 
 def in_order(events: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
-    """The events in order of (event_time_ms, event_id), as one batch of `BATCH_SCHEMA`."""
+    """The events in order of (event_time_ms, event_id), as one batch of `BATCH_SCHEMA` or `ROOM_SCHEMA`."""
     table = pa.table(events) if isinstance(events, pa.Table) else pa.Table.from_batches([events])
-    table = table.select(BATCH_SCHEMA.names).cast(BATCH_SCHEMA)
+    schema = ROOM_SCHEMA if "room_id" in table.column_names else BATCH_SCHEMA
+    table = table.select(schema.names).cast(schema)
     table = table.sort_by([("event_time_ms", "ascending"), ("event_id", "ascending")]).combine_chunks()
     batches = table.to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=BATCH_SCHEMA)
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema)
 
 
 def asked_positives(events: Events) -> np.ndarray:
@@ -167,7 +187,7 @@ def asked_positives(events: Events) -> np.ndarray:
     clicked: set[tuple[int, int]] = set()
     last_ms: dict[int, int] = {}
     silences: dict[int, int] = {}
-    columns = (column.tolist() for column in events)
+    columns = (column.tolist() for column in events[:5])
     for row, (time_ms, user, item, session, kind) in enumerate(zip(*columns, strict=True)):
         if time_ms - last_ms.get(user, time_ms) > SILENCE_MS:
             silences[user] = silences.get(user, 0) + 1
@@ -196,10 +216,11 @@ def figures_of(ranks: Ranks) -> dict[str, float]:
     }
 
 
-def default_models() -> dict[str, Model]:
-    """The blend, popularity with each of its half-lives, and plain sequential rules."""
+def default_models(once: bool = False) -> dict[str, Model]:
+    """The blend, popularity with each of its half-lives, and plain sequential rules; those know no `once`."""
     minutes = {f"popularity_{half_life // 60_000}min": _popularity(half_life) for half_life in HALF_LIVES_MS}
-    return {OURS: blend(), **minutes, "rules_last": _rules(1), "rules_last_3": _rules(3)}
+    rules = {"rules_last": _rules(1), "rules_last_3": _rules(3)}
+    return {OURS: blend(), **minutes, **({"popularity_ever": _popularity(EVER_MS)} if once else rules)}
 
 
 def slow_models() -> dict[str, Model]:
@@ -224,8 +245,10 @@ def blend(**settings: Any) -> Model:
     def ranks(log: Log) -> Predicted:
         mix = Mix(**({"availability_ms": None, "rank_all": True} | settings))
         mix.make_room(log.users, log.items)
-        told = mix.learn_ranked(log.events, 2 * LISTED)
-        return Predicted(told.rank, told.best)
+        told = mix.learn_ranked(log.events, 2 * LISTED + (log.takings.most() if log.takings else 0))
+        if log.takings:
+            leave_out_own(told.rank, told.best, log.events.item, log.takings)
+        return Predicted(told.rank, told.best, click_figures(mix._state.views))
 
     return ranks
 
@@ -239,7 +262,7 @@ def _plain(kind: Callable[[], PlainModel], most: int | None = None) -> Model:
         asked = log.asked
         if most is not None:
             asked = _thinned(asked.copy(), False, -(-int(asked.sum()) // most) or 1)
-        return Predicted(plain_ranks(kind(), log.events, asked))
+        return Predicted(plain_ranks(kind(), log.events, asked, once=log.takings is not None))
 
     return ranks
 
@@ -247,7 +270,11 @@ def _plain(kind: Callable[[], PlainModel], most: int | None = None) -> Model:
 def _popularity(half_life_ms: int) -> Model:
     def ranks(log: Log) -> Predicted:
         ranked = np.full(len(log.events.item), -1, np.int32)
-        _popularity_ranks(new_popularity((half_life_ms,), log.items), log.events, ranked)
+        state = new_popularity((half_life_ms,), log.items)
+        if log.takings:
+            popularity_among_untaken(state, log.events, log.takings, ranked)
+        else:
+            _popularity_ranks(state, log.events, ranked)
         return Predicted(ranked)
 
     return ranks

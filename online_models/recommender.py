@@ -10,16 +10,25 @@ import pyarrow as pa
 
 from online_models.answer import recommend
 from online_models.blend import ASKED, HITS, RECIPROCAL
+from online_models.click_model import click_figures
 from online_models.expiry import Expiry
 from online_models.identity import Identity
 from online_models.mix import Mix
 from online_models.mix_state import MixState
 from online_models.scratch import with_room
 from online_models.state import as_bytes, dump, load
-from online_models.updates import GONE, Updates, item_payload, model_payload, take_changed, user_payloads
+from online_models.updates import (
+    GONE,
+    Updates,
+    item_payload,
+    model_payload,
+    room_payloads,
+    take_changed,
+    user_payloads,
+)
 from schemas.errors import StateError
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Recommender:
@@ -43,6 +52,7 @@ class Recommender:
         self.model_version = 0
         self._gone_items: dict[str, None] = {}
         self._gone_users: dict[str, None] = {}
+        self._gone_rooms: dict[str, None] = {}
 
     def learn_many(self, batch: pa.RecordBatch) -> None:
         """Learns a batch whose rows are in order of (event_time_ms, event_id); see `BATCH_SCHEMA`.
@@ -54,15 +64,22 @@ class Recommender:
             gone = self.expiry.before(self.mix, part)
             self._gone_items.update(dict.fromkeys(gone.items))
             self._gone_users.update(dict.fromkeys(gone.users))
+            self._gone_rooms.update(dict.fromkeys(gone.rooms))
             self.mix.learn_many(part)
         self.model_version += batch.num_rows
 
-    def rank(self, user_id: str, k: int, now_ms: int) -> list[tuple[str, float, str]]:
-        """The best `k` items for a user as of the last event: id, score, and the part that spoke for it most."""
+    def rank(
+        self, user_id: str, k: int, now_ms: int, room_id: str | None = None
+    ) -> list[tuple[str, float, str]]:
+        """The best `k` items for a user as of the last event, in a room or anywhere: id, score, loudest part."""
         row = self.mix._users.row(user_id)
         user = dict(user_payloads(self.mix, np.array([row]))).get(user_id) if row >= 0 else None
         model = model_payload(self.mix, self.model_version, {})
-        answer = recommend(model, user, self._fetch_items, k, now_ms, max_age_ms=None)
+        place = self.mix._rooms.row(room_id) if room_id is not None else -1
+        room = dict(room_payloads(self.mix, np.array([place]))).get(str(room_id)) if place >= 0 else None
+        answer = recommend(
+            model, user, self._fetch_items, k, now_ms, max_age_ms=None, room_id=room_id, room=room
+        )
         return [(best.item_id, best.score, best.part) for best in answer.items]
 
     def _fetch_items(self, ids: list[str]) -> dict[str, bytes]:
@@ -80,6 +97,7 @@ class Recommender:
             "mrr_at_10": float(blend.tally[RECIPROCAL]) / max(asked, 1.0),
             "popularity_hit_rate_at_10": best[HITS] / max(asked, 1.0),
             "popularity_mrr_at_10": best[RECIPROCAL] / max(asked, 1.0),
+            **click_figures(self.mix._state.views),
         }
 
     def take_updates(self, most: int | None = 20_000) -> Updates:
@@ -93,9 +111,13 @@ class Recommender:
         for row in take_changed(state.sight.changed, most).tolist():
             items[str(mix._items.names[row])] = item_payload(mix, row)
         users.update(user_payloads(mix, take_changed(state.audience.changed, most)))
-        self._gone_items, self._gone_users = {}, {}
-        remaining = int(state.sight.changed.sum() + state.audience.changed.sum())
-        return Updates(model_payload(mix, self.model_version, self.counters()), items, users, remaining)
+        rooms = dict.fromkeys(self._gone_rooms, GONE)
+        rooms.update(room_payloads(mix, take_changed(state.rooms.changed, most)))
+        self._gone_items, self._gone_users, self._gone_rooms = {}, {}, {}
+        remaining = sum(int(part.changed.sum()) for part in (state.sight, state.audience, state.rooms))
+        return Updates(
+            model_payload(mix, self.model_version, self.counters()), items, users, rooms, remaining
+        )
 
     def untell(self) -> None:
         """Forget what serving was told: everything alive counts as changed, as after serving lost it."""
@@ -103,6 +125,7 @@ class Recommender:
         for changed, ids in (
             (state.sight.changed, self.mix._items),
             (state.audience.changed, self.mix._users),
+            (state.rooms.changed, self.mix._rooms),
         ):
             changed[: len(ids)] = [name is not None for name in ids.names]
 
@@ -139,7 +162,9 @@ class Recommender:
         """A digest of all that was learned; equal states have equal digests, whatever was published."""
         durable = self._durable()
         durable["state"] = {**durable["state"], "sight": {**durable["state"]["sight"], "changed": b""}}
-        durable["state"]["audience"] = durable["gone"] = None
+        durable["state"]["audience"] = {**durable["state"]["audience"], "changed": b""}
+        durable["state"]["rooms"] = {**durable["state"]["rooms"], "changed": b""}
+        durable["gone"] = None
         return hashlib.blake2b(msgspec.msgpack.encode(durable, enc_hook=as_bytes), digest_size=16).hexdigest()
 
     def _durable(self) -> dict[str, Any]:
@@ -153,8 +178,9 @@ class Recommender:
             "now_ms": mix.now_ms,
             "users": [mix._users.names, mix._users.free],
             "items": [mix._items.names, mix._items.free],
+            "rooms": [mix._rooms.names, mix._rooms.free],
             "state": {name: dump(part, layout, rows) for name, part, layout, rows in parts},
-            "gone": [list(self._gone_items), list(self._gone_users)],
+            "gone": [list(self._gone_items), list(self._gone_users), list(self._gone_rooms)],
         }
 
     @classmethod
@@ -164,6 +190,7 @@ class Recommender:
         }
         mix = Mix(**settings)
         mix._users, mix._items = Identity.restore(*read["users"]), Identity.restore(*read["items"])
+        mix._rooms = Identity.restore(*read["rooms"])
         mix.now_ms = read["now_ms"]
         mix._state.sessions.begun[:] = np.frombuffer(read["state"]["sessions"]["begun"], np.int64)
         parts = zip(MixState._fields, mix._state, mix.layouts(), mix.rows(), strict=True)
@@ -172,7 +199,8 @@ class Recommender:
         mix._scratch = with_room(mix._scratch, len(mix._items))
         model = cls(mix, Expiry(**read["expiry"]))
         model.expiry.hour, model.model_version = read["hour"], read["model_version"]
-        model._gone_items, model._gone_users = (dict.fromkeys(gone) for gone in read["gone"])
+        gone = (dict.fromkeys(names) for names in read["gone"])
+        model._gone_items, model._gone_users, model._gone_rooms = gone
         return model
 
 

@@ -26,11 +26,16 @@ HOPS = 12
 """Neighbours of a neighbour that are looked at, each way."""
 
 
+ON_SALE = 128
+"""Items remembered a room, the latest."""
+
+
 class Scratch(NamedTuple):
     """`place` of each item among the candidates (-1: none), their `item`s, features `x` and `score`s.
 
     Beside them the neighbours: those `met`, how `alike` each session is, and where it has the `shared`
-    item; and the user's `mean` vector, its `slope`, and its `product` with each candidate's.
+    item; and the user's `mean` vector, its `slope`, and its `product` with each candidate's. `size` counts the
+    candidates, and those at the front that are on sale in the room.
     """
 
     place: np.ndarray
@@ -45,17 +50,18 @@ class Scratch(NamedTuple):
     slope: np.ndarray
     product: np.ndarray
     step: np.ndarray
+    seen: np.ndarray
 
 
 def new_scratch(rows: int, half_lives: int, reach: int) -> Scratch:
     """Room for `rows` items, and for as many candidates as there can be."""
-    most = 2 * reach * SLOTS + half_lives * TOP + KEPT + reach * RECENT * LENGTH + 8 * HOPS * HOPS
+    most = 2 * reach * SLOTS + half_lives * TOP + KEPT + reach * RECENT * LENGTH + 8 * HOPS * HOPS + ON_SALE
     return Scratch(
         np.full(rows, -1, np.int32),
         np.zeros(most, np.int32),
         np.zeros((POPULAR + half_lives, most)),
         np.zeros(most),
-        np.zeros(1, np.int64),
+        np.zeros(2, np.int64),
         np.zeros(reach * RECENT, np.int32),
         np.zeros(SESSIONS),
         np.zeros(SESSIONS, np.int32),
@@ -63,6 +69,7 @@ def new_scratch(rows: int, half_lives: int, reach: int) -> Scratch:
         np.zeros(FACTORS),
         np.zeros(most),
         np.zeros((2, POPULAR + half_lives)),
+        np.zeros(POPULAR + half_lives + 2),
     )
 
 
@@ -98,14 +105,14 @@ def release(scratch: Scratch) -> None:
     for c in range(size):
         scratch.place[scratch.item[c]] = -1
     scratch.x[:, :size] = 0.0
-    scratch.size[0] = 0
+    scratch.size[:] = 0
 
 
 @compiled
-def take_best(scratch: Scratch, place: np.ndarray, score: np.ndarray) -> int:
-    """Lists the places of the best candidates, of equal ones the earlier first; says how many there are."""
+def take_best(scratch: Scratch, among: int, place: np.ndarray, score: np.ndarray) -> int:
+    """Lists the places of the best of the first `among` candidates, of equal ones the earlier first; says how many."""
     listed = 0
-    for c in range(scratch.size[0]):
+    for c in range(among):
         mine = scratch.score[c]
         if listed == len(place):
             if mine <= score[listed - 1]:

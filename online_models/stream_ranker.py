@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 from river.reco.base import Ranker
 
-from online_models.events import BATCH_SCHEMA, CLICK, Events, read_batch
+from online_models.events import BATCH_SCHEMA, CLICK, ROOM_SCHEMA, Events, read_batch
 from online_models.identity import Identity
 from schemas.errors import UsageError
 
@@ -21,30 +21,32 @@ class StreamRanker(Ranker):
         super().__init__(seed)
         self._users = Identity()
         self._items = Identity()
+        self._rooms = Identity()
 
     def learn_one(self, user: Any, item: Any, y: Any = True, x: dict[str, Any] | None = None) -> None:
-        """Learns one event; `x` may hold `event_time_ms`, `session_id` and `kind` (else a click if `y`)."""
+        """Learns one event; `x` may hold `event_time_ms`, `session_id`, `room_id`, `kind` (else a click if `y`)."""
         context = x or {}
         kind = context.get("kind", CLICK if y else 0)
-        row = (context.get("event_time_ms", 0), "", user, item, context.get("session_id"), kind)
+        named = context.get("session_id"), kind, context.get("room_id")
+        row = (context.get("event_time_ms", 0), "", user, item, *named)
         self.learn_many(
             pa.RecordBatch.from_arrays(
-                [pa.array([value], field.type) for value, field in zip(row, BATCH_SCHEMA, strict=True)],
-                schema=BATCH_SCHEMA,
+                [pa.array([value], field.type) for value, field in zip(row, ROOM_SCHEMA, strict=True)],
+                schema=ROOM_SCHEMA,
             )
         )
 
     def learn_many(self, batch: pa.RecordBatch) -> None:
         """Learns a batch whose rows are in order of (event_time_ms, event_id).
 
-        Columns as in `BATCH_SCHEMA`; `UsageError` where one is missing.
+        Columns as in `BATCH_SCHEMA` or `ROOM_SCHEMA`; `UsageError` where one is missing.
         """
         absent = [name for name in BATCH_SCHEMA.names if name not in batch.schema.names]
         if absent:
             raise UsageError(
                 f"learn_many: the batch has no column {absent[0]!r}; it needs {BATCH_SCHEMA.names}"
             )
-        self._learn(read_batch(batch, self._users, self._items))
+        self._learn(read_batch(batch, self._users, self._items, self._rooms))
 
     @abstractmethod
     def _learn(self, events: Events) -> None:

@@ -7,10 +7,12 @@ import msgspec
 import numpy as np
 
 from online_models.blend import weights_of
+from online_models.decay import UNSET_MS
+from online_models.exploration import best_chances, new_items
 from online_models.mix import Mix
-from online_models.payload import ItemPayload, ModelPayload, Ranked, UserPayload
+from online_models.payload import ItemPayload, ModelPayload, Ranked, RoomPayload, UserPayload
 from online_models.popularity import TOP
-from online_models.ranking import Best, rank_users
+from online_models.ranking import SERVED, Asked, Best, rank_users
 
 GONE = b""
 """The value of an expired id: delete its key, or store it, it reads as unknown."""
@@ -28,16 +30,22 @@ class Updates:
     model: bytes
     items: dict[str, bytes]
     users: dict[str, bytes]
+    rooms: dict[str, bytes]
     remaining: int
 
 
 def model_payload(mix: Mix, version: int, counters: dict[str, float]) -> bytes:
     """What anyone may be shown, and counters of the model as it stands."""
-    best = _rank(mix, np.array([-1]), TOP)
+    best = _rank(mix, _nowhere(np.array([-1])), TOP)
     anyone = _ranked(mix, best, 0)
     hours = mix._state.sight.hour[best.item[0, : len(anyone.items)]].tolist()
     weights = weights_of(mix._state.blend).tolist()
-    return encode(ModelPayload(version, mix.now_ms, anyone, hours, mix.availability_ms, counters, weights))
+    fresh = new_items(mix)
+    payload = ModelPayload(
+        version, mix.now_ms, anyone, hours, mix.availability_ms, counters, weights,
+        [str(mix._items.names[row]) for row in fresh.tolist()], best_chances(mix, fresh).tolist(),
+    )  # fmt: skip
+    return encode(payload)
 
 
 def item_payload(mix: Mix, row: int) -> bytes:
@@ -46,12 +54,31 @@ def item_payload(mix: Mix, row: int) -> bytes:
 
 
 def user_payloads(mix: Mix, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
-    """Each user's id and best items as of now; none where the user has done nothing."""
-    known = (mix._state.history.length[rows] > 0).tolist()
-    best = _rank(mix, rows)
+    """Each user's id and best items as of now; none where the user has done nothing.
+
+    With them goes what is on sale in the room where the user was last, ranked for them: a second prediction.
+    """
+    state = mix._state
+    known = (state.history.length[rows] > 0).tolist()
+    best, rooms = _rank(mix, _nowhere(rows)), state.audience.room[rows]
+    inside = np.flatnonzero(rooms >= 0)
+    on_sale = _rank(mix, Asked(rows[inside], rooms[inside], here=True))
+    place = dict(zip(inside.tolist(), range(len(inside)), strict=True))
     for n, row in enumerate(rows.tolist()):
         ranked = _ranked(mix, best, n) if known[n] else Ranked([], b"", b"")
-        yield str(mix._users.names[row]), encode(UserPayload(mix.now_ms, ranked))
+        here = _ranked(mix, on_sale, place[n]) if n in place else None
+        room = str(mix._rooms.names[rooms[n]]) if n in place else None
+        yield str(mix._users.names[row]), encode(UserPayload(mix.now_ms, ranked, room, here))
+
+
+def room_payloads(mix: Mix, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
+    """Each room's id and what is on sale there, ranked for anyone."""
+    best = _rank(mix, Asked(np.full(len(rows), -1), rows, here=True))
+    last_ms = mix._state.rooms.last_ms[rows].tolist()
+    ended = (mix._state.rooms.ended_ms[rows] != UNSET_MS).tolist()
+    for n, row in enumerate(rows.tolist()):
+        payload = RoomPayload(mix.now_ms, last_ms[n], ended[n], _ranked(mix, best, n))
+        yield str(mix._rooms.names[row]), encode(payload)
 
 
 def take_changed(changed: np.ndarray, most: int | None) -> np.ndarray:
@@ -61,13 +88,17 @@ def take_changed(changed: np.ndarray, most: int | None) -> np.ndarray:
     return rows
 
 
-def _rank(mix: Mix, rows: np.ndarray, most: int | None = None) -> Best:
-    limit = {} if most is None else {"most": most}
-    return rank_users(mix._state, mix._scratch, mix.settings(), rows, mix.now_ms, **limit)
+def _nowhere(rows: np.ndarray) -> Asked:
+    return Asked(rows, np.full(len(rows), -1), here=False)
+
+
+def _rank(mix: Mix, asked: Asked, most: int = SERVED) -> Best:
+    return rank_users(mix._state, mix._scratch, mix.settings(), asked, mix.now_ms, most)
 
 
 def _ranked(mix: Mix, best: Best, n: int) -> Ranked:
     rows = best.item[n][best.item[n] >= 0].tolist()
     names, listed = mix._items.names, len(rows)
     scores = best.score[n, :listed].astype(np.float32).tobytes()
-    return Ranked([str(names[row]) for row in rows], scores, best.part[n, :listed].tobytes())
+    said = best.said[n, :listed].astype(np.float16).tobytes()
+    return Ranked([str(names[row]) for row in rows], scores, best.part[n, :listed].tobytes(), said)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from online_models.events import BATCH_SCHEMA
+from online_models.events import ROOM_SCHEMA
 from runners.event_batches import EventBatches
 from schemas.gate import ACCEPTED, compile_gate
 from transforms.event_view import EventView
@@ -30,7 +30,7 @@ def read_interactions(paths: Sequence[Path], currency: str) -> tuple[pa.Table, i
 
 
 def _once(parts: list[pa.RecordBatch]) -> pa.Table:
-    table = pa.Table.from_batches(parts, BATCH_SCHEMA)
+    table = pa.Table.from_batches(parts, ROOM_SCHEMA)
     numbered = table.append_column("row", pa.array(range(len(table)), pa.int64()))
     first = numbered.group_by("event_id").aggregate([("row", "min")])["row_min"]
     return table.take(first.combine_chunks().sort())

@@ -27,8 +27,10 @@ older (`schemas.scripts`), so that a bundle run twice, late or out of order leav
 | `NS:{x:BUCKET}` | hash | kind US order_id US item_id → [amount_minor, event_time_ms]; amount 0: settled |
 | `NS:{o:SHARD}` | hash | number → order events as they came, as a compressed Arrow stream |
 | `NS:{d:REASON}` | hash | digest of the raw bytes → dead letter record |
-| `NS:{r}:model` | hash | `model` → recommender model |
-| `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}` | hash | item_id, user_id → recommender rows |
+| `NS:{r}:model` | hash | `model`, `rooms` → recommender models, of items and of live rooms |
+| `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}`, `NS:{r:r:BUCKET}` | hash | item_id, user_id, room_id → recommender rows |
+| `NS:{r:v:BUCKET}` | hash | user_id → live rooms ranked for the user |
+| `NS:{r}:shown` | stream | `shown` → answers with exploration slots: items, chances (`schemas.shown`); the newest 100,000 |
 | `NS:erased` | hash | user_id → UTC ms at which the user was erased from features |
 | `NS:{y}` | hash | `catalogue`, `as_of`, `freshness`, `backfill` → views, newest event, ms to readable, names |
 | `NS:{y:ENTITY:BUCKET}` | hash | id (US between the parts of a pair) → feature record of all views of that kind of entity |
@@ -228,8 +230,13 @@ def model_key(namespace: str) -> str:
 
 
 def recommender_key(namespace: str, kind: str, identifier: str) -> str:
-    """Key of the bucket that holds a recommender row; kind `i` for items, `u` for users."""
+    """Key of the bucket of a recommender row; kind `i`: items, `u`: users, `r`: rooms, `v`: rooms for users."""
     return f"{namespace}:{{r:{kind}:{bucket(identifier)}}}"
+
+
+def shown_key(namespace: str) -> str:
+    """Key of the stream of what was shown with exploration; in the slot of the model."""
+    return f"{namespace}:{{r}}:shown"
 
 
 def feature_key(namespace: str, entity: str, identifier: str, generation: int = 0) -> str:

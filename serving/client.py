@@ -18,7 +18,7 @@ from serving.http.metrics import MetricsAnswer
 from serving.http.online_features import OnlineAnswer
 from serving.http.problems import Problem
 from serving.http.programmes import ProgrammeAnswer
-from serving.http.recommendations import RecommendationAnswer
+from serving.http.recommendations import RecommendationAnswer, RoomsAnswer
 from serving.http.users import Forgotten
 
 A = TypeVar("A", bound=msgspec.Struct)
@@ -101,10 +101,19 @@ class Client:
         )  # fmt: skip
 
     def recommendations(
-        self, user_id: str, *, k: int = 10, room_id: str | None = None
-    ) -> RecommendationAnswer:
-        """Return what to show a user next."""
-        return self._get(RecommendationAnswer, ("recommendations", user_id), k=k, room_id=room_id)
+        self, user_id: str, *, k: int = 10, room_id: str | None = None, explain: bool = False,
+        explore: int = 0, seed: str = "",
+    ) -> RecommendationAnswer:  # fmt: skip
+        """Return what to show a user next, of what is on sale in a room if one is given; `explore` is logged."""
+        return self._get(
+            RecommendationAnswer, ("recommendations", user_id),
+            k=k, room_id=room_id, explain="true" if explain else None,
+            explore=explore or None, seed=seed or None,
+        )  # fmt: skip
+
+    def recommended_rooms(self, user_id: str, *, k: int = 10) -> RoomsAnswer:
+        """Return which live rooms to show a user."""
+        return self._get(RoomsAnswer, ("recommendations", user_id, "rooms"), k=k)
 
     def features(self, entity: str, identifier: str) -> FeaturesAnswer:
         """Return all features of one entity."""

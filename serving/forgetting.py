@@ -15,6 +15,7 @@ from serving.access import Store, store_errors
 from serving.cells import damage
 from serving.deadletters import read_reasons
 from serving.erasure import bury, erase_features
+from serving.shown import forget_shown
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,22 @@ class ForgottenUser:
 
 
 def forget_user(store: Store, user_id: str, *, also: str | None = None) -> ForgottenUser:
-    """Delete a user's row of the recommender, features, and dead letters that name them; `also` is another id of theirs.
+    """Delete a user's rows of the recommender, what was shown to them, features, and dead letters that name them.
+
+    `also` is another id of theirs.
 
     The log of orders and credits name no users. Costs a walk over all dead letters and the ids of all pairs with
     users. May be repeated. A running job drops what it holds in memory when it is next started.
     """
     names = {user_id, also or user_id}
     letters = [(key, field) for key, field, raw in _letters(store) if _names_user(raw, names)]
-    key = recommender_key(store.namespace, "u", user_id)
+    keys = [recommender_key(store.namespace, kind, user_id) for kind in ("u", "v")]
+    forget_shown(store, user_id)
     with store_errors():
-        held = bury(store.client, key, user_id)
+        held = sum(int(bury(store.client, key, user_id)) for key in keys)
         for letter_key, field in letters:
             store.client.hdel(letter_key, field)
-    return ForgottenUser(int(held), len(letters), erase_features(store, user_id))
+    return ForgottenUser(held, len(letters), erase_features(store, user_id))
 
 
 def _letters(store: Store) -> Iterator[tuple[str, bytes, bytes]]:

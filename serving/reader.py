@@ -16,10 +16,11 @@ from serving.incrementality import CouponLift, read_incrementality
 from serving.job import JobState, read_job
 from serving.leaderboards import Leaderboard, read_leaderboard
 from serving.metrics import MetricsRow, read_metrics
-from serving.recommendations import read_recommendations
+from serving.recommendations import read_recommendations, read_rooms_for
 
 if TYPE_CHECKING:
     from online_models.answer import Answer
+    from online_models.slots import Exploration
     from serving.access import Client
     from serving.features import EntityFeatures, FeatureState
     from serving.served_log import ServedLog
@@ -106,9 +107,20 @@ class Reader:
         """Return what these coupons with a hold-out caused, or all of them."""
         return read_incrementality(self.store, identifiers)
 
-    def recommend(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
-        """Return what to show a user next."""
-        return read_recommendations(self.store, user_id, k, now_ms)
+    def recommend(
+        self,
+        user_id: str,
+        k: int = 10,
+        now_ms: int | None = None,
+        room_id: str | None = None,
+        explore: "Exploration | None" = None,
+    ) -> "Answer":
+        """Return what to show a user next, of what is on sale in a room if one is given; `explore` is logged."""
+        return read_recommendations(self.store, user_id, k, now_ms, room_id, explore)
+
+    def recommend_rooms(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
+        """Return which live rooms to show a user."""
+        return read_rooms_for(self.store, user_id, k, now_ms)
 
     def feature_state(self) -> "FeatureState":
         """Return the feature views that are kept, and what they are as of."""

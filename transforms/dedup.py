@@ -41,7 +41,7 @@ _ROUTED_COLUMNS: Final = [
     "event_id", "event_type", "event_time", "room_id", "session_id", "creator_id", "user_id", "traffic_source",
     "coupon_id", "ad_plan_id", "campaign_id", "item_id", "dwell_ms", "holdout", "order_id", "quantity",
     "amount_minor", "order_status", "base_id", "coupon_status", "cost_minor", "impressions", "valid_from", "valid_to",
-    "task_id", "holdout_share", ID_HASH,
+    "task_id", "holdout_share", "live_status", ID_HASH,
 ]  # fmt: skip
 """What later steps read; the rest need not be copied."""
 _JUDGED_COLUMNS: Final = [ID_HASH, CHECK, "event_time", LATENESS]

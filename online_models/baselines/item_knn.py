@@ -24,7 +24,9 @@ class ItemKNN:
         self._sessions: Counter[int] = Counter()
 
     def scores(self, session: Session, items: list[int]) -> dict[int, float]:  # noqa: ARG002
-        """The cosine of what the last item met."""
+        """The cosine of what the last item met; nothing at the beginning of a session."""
+        if not items:
+            return {}
         last = items[-1]
         own = max(self._sessions[last], 1)
         return {

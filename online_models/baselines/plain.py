@@ -24,16 +24,18 @@ class PlainModel(Protocol):
         ...
 
 
-def plain_ranks(model: PlainModel, events: Events, asked: np.ndarray) -> np.ndarray:
+def plain_ranks(model: PlainModel, events: Events, asked: np.ndarray, *, once: bool = False) -> np.ndarray:
     """The rank from 1 of each click that is asked, 0 where it was unranked, -1 for other events.
 
-    Equal scores share the best place. Costs what the model does, in plain Python.
+    Equal scores share the best place; with `once`, items that the user took have none. Costs what the model
+    does, in plain Python.
     """
     ranks = np.full(len(events.item), -1, np.int32)
     items: dict[Session, list[int]] = defaultdict(list)
     last_ms: dict[int, int] = {}
     silences: dict[int, int] = defaultdict(int)
-    columns = (column.tolist() for column in events)
+    taken: dict[int, set[int]] = defaultdict(set)
+    columns = (column.tolist() for column in events[:5])
     for row, (time_ms, user, item, key, kind) in enumerate(zip(*columns, strict=True)):
         silences[user] += time_ms - last_ms.get(user, time_ms) > SILENCE_MS
         last_ms[user] = time_ms
@@ -41,12 +43,16 @@ def plain_ranks(model: PlainModel, events: Events, asked: np.ndarray) -> np.ndar
             continue
         session = user, key if key != NO_SESSION else -1 - silences[user]
         if asked[row]:
-            ranks[row] = _rank(model.scores(session, items[session]), item)
+            ranks[row] = _rank(model.scores(session, items[session]), item, taken[user])
+        if once:
+            taken[user].add(item)
         model.learn(session, items[session], item)
         items[session].append(item)
     return ranks
 
 
-def _rank(scores: dict[int, float], item: int) -> int:
+def _rank(scores: dict[int, float], item: int, taken: set[int]) -> int:
     mine = scores.get(item)
-    return 0 if mine is None else 1 + sum(score > mine for score in scores.values())
+    if mine is None:
+        return 0
+    return 1 + sum(score > mine for other, score in scores.items() if other not in taken)

@@ -8,6 +8,7 @@ import typer
 from runners.cli import options
 from runners.cli.configured import configured
 from runners.cli.output import note, print_json, print_table
+from runners.durations import parse_duration
 from runners.settings import Settings
 from schemas.errors import SourceError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "interestream evaluate events/ --ablate"
 SHOWN = ("hit_rate_at_10", "mrr_at_10", "ndcg_at_10", "hit_rate_at_20", "mrr_at_20")
+OF_CLICKS = ("click_log_loss", "click_log_loss_of_rate", "click_auc", "click_calibration", "click_rate")
 
 
 @configured("currency")
@@ -26,26 +28,44 @@ def evaluate(
     *,
     settings: Settings,
     ablate: Annotated[
-        bool, typer.Option("--ablate", help="Also the recommender without each part, and with each alone.")
+        bool,
+        typer.Option(
+            "--ablate", "--ablation", help="Also the recommender without each part, and with each alone."
+        ),
     ] = False,
     fast: Annotated[bool, typer.Option("--fast", help="Leave out the baselines in plain Python.")] = False,
     last_half: Annotated[
         bool, typer.Option("--last-half", help="Count only predictions in the later half of the events.")
     ] = False,
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Count one prediction in N.")] = 1,
+    once: Annotated[
+        bool,
+        typer.Option(
+            "--once", help="Nobody takes an item twice: ask at each click, leave out what the user had."
+        ),
+    ] = False,
+    unasked: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, metavar="SHARE", help="Learn so much without a question at first."),
+    ] = 0.0,
+    label_delay: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long after a view its click may come.")
+    ] = "30s",
     as_json: options.Json = False,
 ) -> None:
     """Predict every click before learning it, with the recommender and with baselines, on the same events.
 
-    Asked is at every click that is not the first of its session. Nothing is published.
+    Asked is at every click that is not the first of its session. Where there are views, each is also asked whether it
+    will be clicked. Nothing is published.
     """
-    from online_models.prequential import ablations, default_models, slow_models
+    from online_models.prequential import OURS, ablations, blend, default_models, slow_models
     from online_models.prequential import evaluate as predict_then_learn
     from runners.interaction_log import read_interactions
 
-    models = {**default_models(), **({} if fast else slow_models()), **(ablations() if ablate else {})}
+    models = {**default_models(once), **({} if fast else slow_models()), **(ablations() if ablate else {})}
+    models[OURS] = blend(label_delay_ms=parse_duration(label_delay))
     log, refused = read_interactions(paths, settings.currency)
-    result = predict_then_learn(log, models, last_half=last_half, every=every)
+    result = predict_then_learn(log, models, last_half=last_half, every=every, once=once, unasked=unasked)
     if not result.predictions:
         raise SourceError(
             f"Nothing could be asked: of {result.events:,} interactions ({refused:,} events refused) no click is behind the "
@@ -66,6 +86,10 @@ def _show(result: "Evaluation") -> None:
         for name, figures in sorted(result.models.items(), key=lambda each: -each[1]["hit_rate_at_10"])
     ]
     print_table(title, ["model", *SHOWN], rows, right=SHOWN)
+    clicks = {name: figures for name, figures in result.models.items() if "click_auc" in figures}
+    if clicks:
+        rows = [[name, *(f"{figures[key]:.4f}" for key in OF_CLICKS)] for name, figures in clicks.items()]
+        print_table("Whether a view is clicked", ["model", *OF_CLICKS], rows, right=OF_CLICKS)
     windows = result.against_popularity
     if windows:
         worst = max(window.p for window in windows)

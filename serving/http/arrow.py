@@ -1,7 +1,7 @@
 """An answer's rows as an Arrow IPC stream; all else that it says stands in the schema's metadata, as JSON."""
 
 import types
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 import pyarrow as pa
@@ -47,6 +47,9 @@ def _array(name: str, hint: Any, values: list[Any]) -> pa.Array:
             .cast(pa.timestamp("ms"))
             .cast(_MOMENT)
         )
+    if any(get_origin(each) is dict for each in get_args(hint)):
+        numbers = [None if each is None else list(each.items()) for each in values]
+        return pa.array(numbers, pa.map_(pa.string(), pa.float64()))
     kinds = [each for each in (get_args(hint) if _is_union(hint) else (hint,)) if each is not type(None)]
     return pa.array(values, _TYPES.get(kinds[0], pa.string()))
 

@@ -91,28 +91,34 @@ def query_of(kind: type[S], given: QueryParams) -> S:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise RequestError(400, f"`{twice}` is given more than once.")
-    numbers = _numbers(kind)
-    typed = {name: _number(text) if name in numbers else text for name, text in given.items()}
+    numbers, flags = _of_type(kind, msgspec.inspect.IntType), _of_type(kind, msgspec.inspect.BoolType)
+    typed = {
+        name: _number(text) if name in numbers else _FLAGS.get(text, text) if name in flags else text
+        for name, text in given.items()
+    }
     try:
         return msgspec.convert(typed, kind)
     except msgspec.ValidationError as error:
         raise RequestError(400, f"The query cannot be meant: {error}.") from None
 
 
+_FLAGS = {"true": True, "false": False}
+
+
 @cache
-def _numbers(kind: type[msgspec.Struct]) -> frozenset[str]:
-    """Return the names of the parameters that are whole numbers; all others are text, whatever it looks like."""
+def _of_type(kind: type[msgspec.Struct], wanted: type[msgspec.inspect.Type]) -> frozenset[str]:
+    """Return the names of the parameters of a type; what is no number and no flag is text, whatever it looks like."""
     return frozenset(
         field.encode_name
         for field in msgspec.structs.fields(kind)
-        if _is_number(msgspec.inspect.type_info(field.type))
+        if _is_of(msgspec.inspect.type_info(field.type), wanted)
     )
 
 
-def _is_number(kind: msgspec.inspect.Type) -> bool:
+def _is_of(kind: msgspec.inspect.Type, wanted: type[msgspec.inspect.Type]) -> bool:
     if isinstance(kind, msgspec.inspect.Metadata):
-        return _is_number(kind.type)
-    return isinstance(kind, msgspec.inspect.IntType)
+        return _is_of(kind.type, wanted)
+    return isinstance(kind, wanted)
 
 
 def _number(text: str) -> int | str:

@@ -10,11 +10,11 @@ from serving.http.leaderboards import LEADERBOARD
 from serving.http.metrics import METRICS_OF_ID
 from serving.http.online_features import ONLINE_FEATURES
 from serving.http.programmes import PROGRAMME, PROGRAMME_MEMBER
-from serving.http.recommendations import RECOMMENDATIONS
+from serving.http.recommendations import RECOMMENDATIONS, RECOMMENDED_ROOMS
 from serving.http.users import FORGET_USER
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    METRICS_OF_ID, LEADERBOARD, ATTRIBUTION, ATTRIBUTION_OF_CHANNEL, RECOMMENDATIONS, FEATURES_BATCH, FEATURES,
-    ONLINE_FEATURES, PROGRAMME_MEMBER, PROGRAMME, EXPLAIN, FORGET_USER,
+    METRICS_OF_ID, LEADERBOARD, ATTRIBUTION, ATTRIBUTION_OF_CHANNEL, RECOMMENDED_ROOMS, RECOMMENDATIONS,
+    FEATURES_BATCH, FEATURES, ONLINE_FEATURES, PROGRAMME_MEMBER, PROGRAMME, EXPLAIN, FORGET_USER,
 )  # fmt: skip
 """In the order in which paths are tried: a path whose last part takes everything comes behind the longer ones."""

@@ -19,9 +19,11 @@ from runners.embedded_redis import OpenRedis, open_redis
 from schemas.changes import FIELD, decode_changes, merged
 from schemas.keys import changes_key
 from schemas.metrics import BOARD_PLACES, METRICS, SCOPES, UNIQUES
+from serving.access import Store
 from serving.client import Client
 from serving.http.config import ServeConfig
 from serving.reader import Reader
+from serving.shown import forget_shown, read_shown
 from transforms.io.simulation import Scenario, simulate
 
 SAMPLED = 150
@@ -119,6 +121,53 @@ def test_recommendations_are_the_readers(redis: OpenRedis, url: str) -> None:
                 (item.item_id, item.score) for item in expected.items
             ]
             assert (answer.fallback, answer.model_version) == (expected.fallback, expected.model_version)
+
+
+def test_recommendations_in_a_room_are_of_what_was_on_sale_there(
+    redis: OpenRedis, url: str, folder: Path
+) -> None:
+    reader, lines = Reader(redis.client), f"read_json_auto('{folder}/evening/*.jsonl*', union_by_name=true)"
+    on_sale: dict[str, set[str]] = {}
+    for room, item in duckdb.sql(f"SELECT DISTINCT room_id, item_id FROM {lines}").fetchall():
+        on_sale.setdefault(room, set()).add(item)
+    with Client(url) as api:
+        for number in range(0, 1500, 250):
+            for room in ("sim-r000", "sim-r001"):
+                user = f"sim-u{number:03d}"
+                answer = api.recommendations(user, k=5, room_id=room, explain=True)
+                expected = reader.recommend(user, 5, room_id=room)
+                assert [row.item_id for row in answer.rows] == [item.item_id for item in expected.items]
+                assert {row.item_id for row in answer.rows} <= on_sale[room]
+                assert answer.room_known
+                for row in answer.rows:
+                    assert sum((row.said or {}).values()) == pytest.approx(row.score, rel=4e-3, abs=4e-3)
+        assert not api.recommendations("sim-u000", room_id="no such room").room_known
+
+
+def test_rooms_are_recommended_as_the_reader_has_them(redis: OpenRedis, url: str) -> None:
+    reader = Reader(redis.client)
+    with Client(url) as api:
+        for number in range(0, 1500, 250):
+            user = f"sim-u{number:03d}"
+            expected = reader.recommend_rooms(user, 3)
+            assert [row.room_id for row in api.recommended_rooms(user, k=3).rows] == [
+                room.item_id for room in expected.items
+            ]
+
+
+def test_what_is_shown_with_exploration_is_logged_and_forgotten_with_the_user(
+    redis: OpenRedis, url: str
+) -> None:
+    store = Store(redis.client, "is")
+    with Client(url) as api:
+        answer = api.recommendations("sim-u001", k=4, explore=2, seed="a")
+        [logged] = [each for each in read_shown(store) if each.user_id == "sim-u001"]
+        assert logged.items == [row.item_id for row in answer.rows]
+        assert logged.propensities == [row.propensity for row in answer.rows]
+        again = api.recommendations("sim-u001", k=4, explore=2, seed="a")
+        assert again.rows == answer.rows
+    assert forget_shown(store, "sim-u001") == 2
+    assert list(read_shown(store)) == []
 
 
 def test_explanations_leave_nothing_unexplained(url: str) -> None:

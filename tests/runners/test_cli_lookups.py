@@ -200,6 +200,20 @@ def test_recommend_without_a_model_says_that_it_falls_back(answer: Callable[...,
     assert (found["items"], found["fallback"]) == ([], True)
 
 
+def test_recommend_says_of_which_room_and_why(interestream: Interestream, data_dir: Path) -> None:
+    for options, words in [
+        (("--room", "r1", "--json"), '"room_known": false'),
+        (("--rooms", "--json"), '"rooms": []'),
+        (("--explore", "1", "--seed", "x", "--explain", "--json"), '"items": []'),
+    ]:
+        done = interestream("recommend", "u1", *options, "--data-dir", data_dir)
+        assert done.returncode == 0, done.stderr
+        assert words in done.stdout
+    refused = interestream("recommend", "u1", "--room", "r1", "--rooms", "--data-dir", data_dir)
+    assert refused.returncode != 0
+    assert "give one of them" in " ".join(refused.stderr.split())
+
+
 def test_export(answer: Callable[..., Any], tmp_path: Path) -> None:
     report = answer("export", tmp_path / "out")
     assert report["rows"]["metrics"] == 4

@@ -9,7 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from online_models.live_rooms import LiveRooms
 from online_models.recommender import Recommender
+from online_models.updates import Updates
 from schemas.keys import Version, model_key, pack_version, recommender_key
 from transforms.pacing import Pace
 from transforms.pieces import BEFORE_ALL_MS, FINAL, LowWatermark, Piece
@@ -22,6 +24,7 @@ class LearnerShard:
 
     def __init__(self, open_publisher: PublisherFactory, namespace: str, pace: Callable[[], Pace]) -> None:
         self._model, self._low, self._waiting = Recommender(), LowWatermark(), list[pa.RecordBatch]()
+        self._rooms = LiveRooms()
         self._outlet, self._namespace, self._pace, self._muted = (
             Outlet(open_publisher()),
             namespace,
@@ -53,21 +56,23 @@ class LearnerShard:
         if ready.num_rows:
             order = ready.sort_by([("event_time_ms", "ascending"), ("event_id", "ascending")])
             self._model.learn_many(order)
+            self._rooms.learn_many(order)
             self._learned += ready.num_rows
 
     def _publish(self, watermark: int) -> int:
         """Write what changed, as far as one turn goes; returns how many rows still wait."""
         publisher, self._watermark_ms = self._outlet.publisher, watermark
-        updates = self._model.take_updates()
+        items, rooms = self._model.take_updates(), self._rooms.take_updates()
         version = pack_version(Version(publisher.epoch(), max(watermark, 0), self._learned))
         values = Grouped()
-        values.put(model_key(self._namespace), "model", version + updates.model)
-        for kind, rows in (("i", updates.items), ("u", updates.users)):
+        values.put(model_key(self._namespace), "model", version + items.model)
+        values.put(model_key(self._namespace), "rooms", version + rooms.model)
+        for kind, rows in _rows(items, rooms):
             for identifier, value in rows.items():
                 values.put(recommender_key(self._namespace, kind, identifier), identifier, version + value)
         values.write_newer(publisher)
         publisher.flush()
-        return updates.remaining
+        return items.remaining + rooms.remaining
 
     def outlet(self) -> Outlet:
         """Return what it publishes through."""
@@ -76,6 +81,7 @@ class LearnerShard:
     def republish(self) -> None:
         """Publish the whole model."""
         self._model.untell()
+        self._rooms.model.untell()
         while self._publish(self._watermark_ms):
             pass
 
@@ -91,6 +97,7 @@ class LearnerShard:
         waiting = [batch.to_pydict() for batch in self._waiting]
         return {
             "model": self._model.snapshot(),
+            "rooms": self._rooms.snapshot(),
             "low": self._low,
             "waiting": waiting,
             "learned": self._learned,
@@ -99,6 +106,7 @@ class LearnerShard:
     def load(self, state: dict[str, Any]) -> None:
         """Take the content of an earlier `state()`."""
         self._model = Recommender.from_snapshot(state["model"])
+        self._rooms = LiveRooms.from_snapshot(state["rooms"])
         self._low, self._learned = state["low"], state["learned"]
         self._waiting = [pa.RecordBatch.from_pydict(columns, schema=_SCHEMA) for columns in state["waiting"]]
 
@@ -107,7 +115,12 @@ class LearnerShard:
         self._muted = muted
 
 
+def _rows(items: Updates, rooms: Updates) -> list[tuple[str, dict[str, bytes]]]:
+    """What is published, by kind; which rooms there are is in their own rows."""
+    return [("i", items.items), ("u", items.users), ("r", items.rooms), ("v", rooms.users)]
+
+
 _SCHEMA = pa.schema(
     [("event_time_ms", pa.int64()), ("event_id", pa.string()), ("user_id", pa.string()),
-     ("item_id", pa.string()), ("session_id", pa.string()), ("kind", pa.int8())]
+     ("item_id", pa.string()), ("session_id", pa.string()), ("kind", pa.int8()), ("room_id", pa.string())]
 )  # fmt: skip

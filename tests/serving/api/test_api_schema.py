@@ -105,4 +105,4 @@ def test_the_description_is_openapi_3_1_with_every_route(written: OpenRedis) -> 
         document = client.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 16
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 17
