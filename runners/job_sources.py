@@ -127,7 +127,7 @@ def bounded(opener: Opener, places: Mapping[str, Place]) -> Opener:
         return replace(opener, until=places[opener.url].offset if opener.url in places else BEFORE_ENTRIES)
     raise SourceError(
         f"The history of the topic {opener.topic.topic} cannot be read beside a job: only that of files, folders and Redis "
-        "Streams can. Start the job again with the new views: it starts over."
+        "Streams can. Run the job again with the new views and --fresh: it starts over."
     )
 
 
