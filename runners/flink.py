@@ -88,8 +88,9 @@ class FlinkRun:
 
     def run(self) -> dict[str, int]:
         """Run the job to its end and return what it counted meanwhile; raises JobError if it failed."""
+        counted = self.job.counts()  # Before the job is submitted: it counts from then on.
         flink_id = self._running() or self._started()
-        self.before = self.job.counts() if self.job.resumed else {}
+        self.before = counted if self.job.resumed else {}
         while True:
             how = self._watched(flink_id)
             if how != _LOST:
