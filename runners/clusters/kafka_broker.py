@@ -116,11 +116,21 @@ def write_settings(folder: Path, chosen: Mapping[str, int]) -> None:
     (folder / _SETTINGS).write_text(text, encoding="utf-8")
 
 
+def cluster_id(number: uuid.UUID) -> str:
+    """Return a number as Kafka writes it; a first `-`, which its own command takes for an option, becomes another letter.
+
+    >>> cluster_id(uuid.UUID("f8000000-0000-4000-8000-000000000000"))
+    'AAAAAAAAQACAAAAAAAAAAA'
+    """
+    written = base64.urlsafe_b64encode(number.bytes).decode().rstrip("=")
+    return f"A{written[1:]}" if written.startswith("-") else written
+
+
 def _format(java: str, jars: Sequence[Path], folder: Path) -> None:
     """Give a new data folder its cluster id, as KRaft asks for."""
     if (folder / _DATA / "meta.properties").exists():
         return
-    number = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    number = cluster_id(uuid.uuid4())
     log = folder / "logs" / "format.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [

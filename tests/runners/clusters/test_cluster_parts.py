@@ -2,8 +2,10 @@
 
 import json
 import os
+import random
 import socket
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -12,7 +14,7 @@ from runners.clusters.cluster_state import ClusterState, changing
 from runners.clusters.flink_config import DEFAULT_PORTS, FlinkShape, write_configuration
 from runners.clusters.flink_members import flink_members, is_taskmanager
 from runners.clusters.java import MODULE_FLAGS, find_java
-from runners.clusters.kafka_broker import write_settings
+from runners.clusters.kafka_broker import cluster_id, write_settings
 from runners.clusters.places import cluster_folder, find_folder, remember_folder
 from runners.clusters.processes import Known
 from schemas.errors import StateError, UsageError
@@ -161,3 +163,11 @@ def test_the_broker_listens_on_loopback_only(tmp_path: Path) -> None:
     settings = dict(line.split("=", 1) for line in (tmp_path / "server.properties").read_text().splitlines())
     assert settings["listeners"] == "PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2"
     assert settings["log.dirs"] == str(tmp_path / "data")
+
+
+def test_no_cluster_id_begins_as_an_option_does() -> None:
+    draw = random.Random(1)
+    written = [cluster_id(UUID(int=draw.getrandbits(128), version=4)) for _ in range(2_000)]
+    assert len(set(written)) == 2_000
+    assert {len(each) for each in written} == {22}
+    assert not any(each.startswith("-") for each in written)
