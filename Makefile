@@ -30,7 +30,7 @@ demo: $(READY) ## replay a simulated evening into an embedded Redis and show the
 	$(BIN)/interestream demo $(ARGS)
 
 test: $(READY) ## run all tests, two at a time
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 e2e: $(READY) ## drive the live wall in a real browser (Chromium); with npm, also check the page's types, build and accessibility
 	if command -v npm >/dev/null; then cd serving/wall/web && npm ci --no-audit --no-fund && npm run build; fi
