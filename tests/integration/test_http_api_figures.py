@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,26 @@ def redis(folder: Path) -> Iterator[OpenRedis]:
 def url(redis: OpenRedis) -> Iterator[str]:
     with serving_beside(open_service(redis, ServeConfig(port=0, requests_a_second=0))) as url:
         yield url
+
+
+@dataclass(frozen=True)
+class OnAir:
+    """The evening as of its last view, while items are on sale; refunds come days later."""
+
+    lines: str
+    redis: OpenRedis
+    url: str
+
+
+@pytest.fixture(scope="module")
+def on_air(folder: Path) -> Iterator[OnAir]:
+    lines = f"read_json_auto('{folder}/evening/events/*.jsonl', union_by_name=true)"
+    [(last_ms,)] = duckdb.sql(f"SELECT max(event_time) FROM {lines} WHERE event_type = 'view'").fetchall()
+    replayed(folder / "on_air", folder / "evening", recommender=True, to_ms=last_ms + 1)
+    with open_redis(None, folder / "on_air") as redis:
+        service = open_service(redis, ServeConfig(port=0, requests_a_second=0))
+        with serving_beside(service) as url:
+            yield OnAir(lines, redis, url)
 
 
 def rows(folder: Path, table: str, where: str = "true") -> list[dict[str, Any]]:
@@ -111,9 +132,9 @@ def test_attribution_is_the_exports(folder: Path, url: str) -> None:
             assert one.incrementality.incremental_gmv_minor == coupon["incremental_gmv_minor"]
 
 
-def test_recommendations_are_the_readers(redis: OpenRedis, url: str) -> None:
-    reader = Reader(redis.client)
-    with Client(url) as api:
+def test_recommendations_are_the_readers(on_air: OnAir) -> None:
+    reader = Reader(on_air.redis.client)
+    with Client(on_air.url) as api:
         for number in range(0, 1500, 50):
             user = f"sim-u{number:03d}"
             answer, expected = api.recommendations(user, k=7), reader.recommend(user, 7)
@@ -121,22 +142,22 @@ def test_recommendations_are_the_readers(redis: OpenRedis, url: str) -> None:
                 (item.item_id, item.score) for item in expected.items
             ]
             assert (answer.fallback, answer.model_version) == (expected.fallback, expected.model_version)
+            assert len(answer.rows) == 7
 
 
-def test_recommendations_in_a_room_are_of_what_was_on_sale_there(
-    redis: OpenRedis, url: str, folder: Path
-) -> None:
-    reader, lines = Reader(redis.client), f"read_json_auto('{folder}/evening/*.jsonl*', union_by_name=true)"
+def test_recommendations_in_a_room_are_of_what_was_on_sale_there(on_air: OnAir) -> None:
+    reader, lines = Reader(on_air.redis.client), on_air.lines
     on_sale: dict[str, set[str]] = {}
     for room, item in duckdb.sql(f"SELECT DISTINCT room_id, item_id FROM {lines}").fetchall():
         on_sale.setdefault(room, set()).add(item)
-    with Client(url) as api:
+    with Client(on_air.url) as api:
         for number in range(0, 1500, 250):
             for room in ("sim-r000", "sim-r001"):
                 user = f"sim-u{number:03d}"
                 answer = api.recommendations(user, k=5, room_id=room, explain=True)
                 expected = reader.recommend(user, 5, room_id=room)
                 assert [row.item_id for row in answer.rows] == [item.item_id for item in expected.items]
+                assert answer.rows
                 assert {row.item_id for row in answer.rows} <= on_sale[room]
                 assert answer.room_known
                 for row in answer.rows:
@@ -144,9 +165,9 @@ def test_recommendations_in_a_room_are_of_what_was_on_sale_there(
         assert not api.recommendations("sim-u000", room_id="no such room").room_known
 
 
-def test_rooms_are_recommended_as_the_reader_has_them(redis: OpenRedis, url: str) -> None:
-    reader = Reader(redis.client)
-    with Client(url) as api:
+def test_rooms_are_recommended_as_the_reader_has_them(on_air: OnAir) -> None:
+    reader = Reader(on_air.redis.client)
+    with Client(on_air.url) as api:
         for number in range(0, 1500, 250):
             user = f"sim-u{number:03d}"
             expected = reader.recommend_rooms(user, 3)
@@ -155,11 +176,9 @@ def test_rooms_are_recommended_as_the_reader_has_them(redis: OpenRedis, url: str
             ]
 
 
-def test_what_is_shown_with_exploration_is_logged_and_forgotten_with_the_user(
-    redis: OpenRedis, url: str
-) -> None:
-    store = Store(redis.client, "is")
-    with Client(url) as api:
+def test_what_is_shown_with_exploration_is_logged_and_forgotten_with_the_user(on_air: OnAir) -> None:
+    store = Store(on_air.redis.client, "is")
+    with Client(on_air.url) as api:
         answer = api.recommendations("sim-u001", k=4, explore=2, seed="a")
         [logged] = [each for each in read_shown(store) if each.user_id == "sim-u001"]
         assert logged.items == [row.item_id for row in answer.rows]

@@ -60,5 +60,5 @@ def test_a_cluster_answers_as_one_server_does(served: tuple[str, str, OpenRedis]
             "is:{s}:changes", {"changed": b"\x81\xa8platform\x81\xa5total\x92\xff\xff"}
         )
         assert any(at == told_id.decode() for at, _, _ in events)
-        assert api.forget("sim-u101").recommender_rows == 1
+        assert api.forget("sim-u101").recommender_rows == 2
         assert api.recommendations("sim-u101").fallback
