@@ -118,7 +118,13 @@ def test_every_bad_line_is_a_dead_letter_with_its_very_bytes_and_no_good_one_is_
     assert store.execute(unexplained).fetchall() == [(0,)]
 
 
-@pytest.mark.parametrize("name", sorted(LINES))
+EACH_FOURTH = [
+    name if place % 4 == 0 else pytest.param(name, marks=pytest.mark.long)
+    for place, name in enumerate(sorted(LINES))
+]
+
+
+@pytest.mark.parametrize("name", EACH_FOURTH)
 def test_a_line_alone_and_last_without_its_end(name: str, tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_bytes(LINES[name])
     report = replayed(tmp_path / "home", tmp_path / "events.jsonl")

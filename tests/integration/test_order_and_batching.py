@@ -26,7 +26,7 @@ MINUTE_MS = 60_000
 @pytest.fixture(scope="module")
 def lines(generate: Callable[..., Path]) -> Lines:
     """An hour and more, ten events a second."""
-    return with_refused(generate(20_000, 5.0).read_bytes().splitlines(keepends=True))
+    return with_refused(generate(10_000, 2.5).read_bytes().splitlines(keepends=True))
 
 
 @pytest.fixture(scope="module")
