@@ -232,8 +232,8 @@ class _ReadDoFn(beam.DoFn):
     def _idle(self, config: SourceConfig, session: Session, tracker: Any) -> Iterator[Any]:
         """Once a second, for a while after the last block: ask that what still waits be published."""
         now = time.monotonic()
-        if config.job and session.position.places:
-            # A job that goes on publishes again what it holds, though nothing comes.
+        if session.position.places:
+            # A job that goes on publishes what it holds, or had on its way between steps, though nothing comes.
             self._quiet.setdefault(config.reader, (now, 0.0))
         data_s, asked_s = self._quiet.get(config.reader, (0.0, 0.0))
         if now - data_s > _IDLE_FOR_S or now - max(data_s, asked_s) < _IDLE_EVERY_S:
