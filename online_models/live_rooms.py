@@ -8,11 +8,18 @@ import pyarrow.compute as pc
 
 from online_models.events import BATCH_SCHEMA, CLICK, ORDER
 from online_models.history import SILENCE_MS
+from online_models.mix import Mix
 from online_models.recommender import Recommender
 from online_models.updates import Updates
 
 Visit = tuple[str, int]
 """The room where a user was last, and when anything was heard of them there."""
+
+
+_SERVED = 20
+"""Rooms published a user; behind them come those for anyone."""
+_LEARN_EVERY = 4
+"""The gate learns from one visit in so many: there are several times as many as clicks."""
 
 
 class LiveRooms:
@@ -32,7 +39,7 @@ class LiveRooms:
     """
 
     def __init__(self) -> None:
-        self.model = Recommender()
+        self.model = Recommender(Mix(learn_every=_LEARN_EVERY))
         self._last: dict[str, Visit] = {}
 
     def learn_many(self, batch: pa.RecordBatch) -> None:
@@ -83,7 +90,7 @@ class LiveRooms:
 
     def take_updates(self, most: int | None = 20_000) -> Updates:
         """What changed since the last call, rooms as items."""
-        return self.model.take_updates(most)
+        return self.model.take_updates(most, _SERVED)
 
     def snapshot(self) -> dict[str, Any]:
         """All that was learned, to be pickled at once."""

@@ -95,12 +95,15 @@ def _look(state: MixState, scratch: Scratch, settings: MixSettings, event: tuple
 
 @compiled
 def _enter(state: MixState, who: tuple[int, int], now_ms: int, session: int) -> int:
-    """The user is here; serving must hear of a new session or room even where nothing in it is learned."""
+    """The user is here; serving must hear of a new session or room even where nothing in it is learned.
+
+    Of a user who took nothing yet it hears nothing: they are shown what anyone is.
+    """
     user, room = who
     history = state.history
     if room >= 0 and state.audience.room[user] != room:
         state.audience.room[user] = room
-        state.audience.changed[user] = True
+        state.audience.changed[user] |= history.length[user] > 0
     began = history.start[user]
     key = enter(history, user, now_ms, session)
     if history.start[user] != began:

@@ -15,6 +15,7 @@ from online_models.expiry import Expiry
 from online_models.identity import Identity
 from online_models.mix import Mix
 from online_models.mix_state import MixState
+from online_models.ranking import SERVED
 from online_models.scratch import with_room
 from online_models.state import as_bytes, dump, load
 from online_models.updates import (
@@ -100,8 +101,8 @@ class Recommender:
             **click_figures(self.mix._state.views),
         }
 
-    def take_updates(self, most: int | None = 20_000) -> Updates:
-        """What changed since the last call, for at most so many items and as many users (None: all).
+    def take_updates(self, most: int | None = 20_000, served: int = SERVED) -> Updates:
+        """What changed since the last call, for at most so many items and as many users (None: all), each with `served`.
 
         Costs one prediction a user, for whom is ranked anew; an item is only a number.
         """
@@ -110,7 +111,7 @@ class Recommender:
         users = dict.fromkeys(self._gone_users, GONE)
         for row in take_changed(state.sight.changed, most).tolist():
             items[str(mix._items.names[row])] = item_payload(mix, row)
-        users.update(user_payloads(mix, take_changed(state.audience.changed, most)))
+        users.update(user_payloads(mix, take_changed(state.audience.changed, most), served))
         rooms = dict.fromkeys(self._gone_rooms, GONE)
         rooms.update(room_payloads(mix, take_changed(state.rooms.changed, most)))
         self._gone_items, self._gone_users, self._gone_rooms = {}, {}, {}

@@ -53,19 +53,20 @@ def item_payload(mix: Mix, row: int) -> bytes:
     return encode(ItemPayload(int(mix._state.sight.hour[row])))
 
 
-def user_payloads(mix: Mix, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
-    """Each user's id and best items as of now; none where the user has done nothing.
+def user_payloads(mix: Mix, rows: np.ndarray, served: int = SERVED) -> Iterator[tuple[str, bytes]]:
+    """Each user's id and so many best items as of now, of users who took any.
 
-    With them goes what is on sale in the room where the user was last, ranked for them: a second prediction.
+    Of others nothing is known that is not known of anyone, and most people only pass by. With the items goes what is on
+    sale in the room where the user was last, ranked for them: a second prediction.
     """
     state = mix._state
-    known = (state.history.length[rows] > 0).tolist()
-    best, rooms = _rank(mix, _nowhere(rows)), state.audience.room[rows]
+    rows = rows[state.history.length[rows] > 0]
+    best, rooms = _rank(mix, _nowhere(rows), served), state.audience.room[rows]
     inside = np.flatnonzero(rooms >= 0)
     on_sale = _rank(mix, Asked(rows[inside], rooms[inside], here=True))
     place = dict(zip(inside.tolist(), range(len(inside)), strict=True))
     for n, row in enumerate(rows.tolist()):
-        ranked = _ranked(mix, best, n) if known[n] else Ranked([], b"", b"")
+        ranked = _ranked(mix, best, n)
         here = _ranked(mix, on_sale, place[n]) if n in place else None
         room = str(mix._rooms.names[rooms[n]]) if n in place else None
         yield str(mix._users.names[row]), encode(UserPayload(mix.now_ms, ranked, room, here))
