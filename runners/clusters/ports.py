@@ -61,8 +61,15 @@ def _own_notes() -> Path:
 
 @contextmanager
 def _noted(notes: Path, clock: Callable[[], float]) -> Iterator[Taken]:
-    """Hold the notes of this user's chosen ports for one change; what has run out is left out."""
-    descriptor = os.open(notes, os.O_RDWR | os.O_CREAT, 0o600)
+    """Hold the notes of this user's chosen ports for one change; what has run out is left out.
+
+    Where they cannot be held, as where another user has a file of that name, ports are chosen without.
+    """
+    try:
+        descriptor = os.open(notes, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        yield {}
+        return
     with os.fdopen(descriptor, "r+", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         taken = {port: by for port, by in _read(held.read()).items() if by[0] > clock()}
@@ -74,8 +81,8 @@ def _noted(notes: Path, clock: Callable[[], float]) -> Iterator[Taken]:
 
 def _read(text: str) -> Taken:
     try:
-        return dict(json.loads(text)) if text else {}
-    except (ValueError, TypeError):
+        return {port: (float(until), str(by)) for port, (until, by) in json.loads(text or "{}").items()}
+    except (ValueError, TypeError, AttributeError):
         return {}  # Left half written by a process that was killed: what it took it did not start.
 
 

@@ -50,9 +50,18 @@ def test_a_port_that_another_is_about_to_listen_on_is_passed_over_until_it_has_h
     assert choose("one") != number
 
 
-def test_notes_that_were_left_half_written_hold_nobody_up(tmp_path: Path) -> None:
-    (tmp_path / "notes").write_text('{"80')
+@pytest.mark.parametrize("left", ['{"80', "[1]", '{"8081": 5}', '{"8081": ["x", "y"]}'])
+def test_notes_that_nobody_can_read_hold_nobody_up(left: str, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text(left)
     assert ports.choose({"a": 0}, "one", tmp_path / "notes")["a"] > 0
+
+
+def test_notes_that_are_somebody_elses_are_let_be(tmp_path: Path) -> None:
+    theirs, notes = tmp_path / "theirs", tmp_path / "notes"
+    theirs.write_text("their own words")
+    notes.symlink_to(theirs)
+    assert ports.choose({"a": 0}, "one", notes)["a"] > 0
+    assert theirs.read_text() == "their own words"
 
 
 def java_home(folder: Path, said: str) -> Path:
