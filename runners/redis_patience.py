@@ -21,12 +21,17 @@ def patiently(store: "OpenRedis", attempt: Callable[[], T], sleep: Callable[[flo
 
     Raises StoreError once the server has been away for ten minutes.
     """
-    from transforms.io.redis_client import AWAY
+    from redis.exceptions import ResponseError
+
+    from transforms.io.redis_client import AWAY, raise_if_full
 
     wait_s, waited_s = 0.05, 0.0
     while True:
         try:
             return attempt()
+        except ResponseError as error:
+            raise_if_full(error, store.url)
+            raise
         except AWAY as error:
             if waited_s >= PATIENCE_S:
                 raise StoreError(

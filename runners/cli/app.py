@@ -4,6 +4,7 @@ Only what is light is imported here; Beam, Great Expectations, numba and pyarrow
 that needs them.
 """
 
+import errno
 import logging
 import os
 import sys
@@ -101,6 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _fail(
+                f"The disk is full: {error}. Make room, and run the same command again: it goes on where it was.",
+                1,
+            )
         _fail(f"Unexpected {type(error).__name__}: {error}. Run it again with --debug to see where.", 1)
 
 

@@ -8,12 +8,14 @@ from redis.exceptions import (
     AskError,
     ClusterError,
     ConnectionError,
+    OutOfMemoryError,
     RedisClusterException,
+    ResponseError,
     TimeoutError,
     TryAgainError,
 )
 
-from schemas.errors import UsageError
+from schemas.errors import StoreError, UsageError
 from transforms.io.redis_url import cluster_address, is_cluster, without_password
 
 Client = redis.Redis | RedisCluster
@@ -25,6 +27,19 @@ AWAY: Final = (
 
 FAILURES: Final = (redis.RedisError, RedisClusterException)
 """Whatever a client raises; redis-py's errors of a cluster are not among its others."""
+
+
+_DISK_FULL: Final = "MISCONF"
+"""How a server begins to say that it cannot write to its disk."""
+
+
+def raise_if_full(error: ResponseError, url: str) -> None:
+    """Raise StoreError where a server refuses writes for want of room, which does not pass by itself."""
+    if isinstance(error, OutOfMemoryError) or str(error).startswith(_DISK_FULL):
+        raise StoreError(
+            f"Redis at {without_password(url)} has no room for more: {error}. Make room on its disk, or raise its "
+            "maxmemory, and run the same command again: it goes on where it was."
+        ) from error
 
 
 def open_client(url: str, **options: Any) -> Client:

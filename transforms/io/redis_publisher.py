@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from schemas.changes import FIELD, KEPT
 from schemas.errors import StoreError
@@ -33,7 +33,7 @@ from transforms import checkpoints
 from transforms.archive import Write
 from transforms.boards import Board, unarchived
 from transforms.io import wire
-from transforms.io.redis_client import AWAY
+from transforms.io.redis_client import AWAY, raise_if_full
 from transforms.io.redis_exchange import pack
 from transforms.io.redis_links import open_link
 from transforms.io.redis_strays import forget_strays
@@ -296,6 +296,9 @@ class RedisPublisher:
                 return
             except NoScriptError:
                 script_lost = True
+            except ResponseError as error:
+                raise_if_full(error, self._config.url)
+                raise
             except AWAY as error:
                 if waited_s >= _PATIENCE_S:
                     raise StoreError(

@@ -3,7 +3,8 @@
 Up to a memory target everything is ordinary memory. Arrays of a megabyte and more that would take the process past
 it are mapped from files in the job's own directory instead, and `relieve` drops their pages from the process;
 the kernel keeps them cached while it has memory to spare and writes them out when it has not. So memory stays
-bounded while horizons grow, and nothing is slower before that point. Without `configure` nothing is spilled.
+bounded while horizons grow, and nothing is slower before that point. Without `configure` nothing is spilled, nor where
+the disk has no room for it: writing to a mapped file for which there is none would end the process without a word.
 
 What grows, grows fourfold: room that was never written takes no memory, in a file or out of it, and growing
 seldom copies. Hash tables are not kept here: they are read and written all over, and stay in memory.
@@ -39,6 +40,8 @@ class _Spill:
         self.directory: Path | None = None
         self.target_bytes = self.least_bytes = 0
         self.mappings: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+        self.unwritten: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+        """Those whose files may still come to take room."""
 
 
 _SPILL: Final = _Spill()
@@ -52,15 +55,24 @@ def configure(directory: Path | None, target_bytes: int) -> None:
 
 
 def zeros(length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return a new array of zeros, mapped from a file if it is large and memory is short."""
+    """Return a new array of zeros, mapped from a file if it is large, memory is short and the disk has room."""
     size = length * np.dtype(dtype).itemsize
     if _SPILL.directory is None or size < SMALLEST_BYTES or resident_bytes() + size < _SPILL.target_bytes:
+        return np.zeros(length, dtype)
+    if not _fits(_SPILL.directory, size):
         return np.zeros(length, dtype)
     with nameless_file() as file:
         os.ftruncate(file.fileno(), size)
         mapping = mmap.mmap(file.fileno(), size)
     watch(mapping)
+    _SPILL.unwritten.add(mapping)
     return np.frombuffer(mapping, dtype)
+
+
+def _fits(directory: Path, size: int) -> bool:
+    """Whether the disk has room for so much more, if all that was promised before comes to be written as well."""
+    disk = os.statvfs(directory)
+    return disk.f_bavail * disk.f_frsize >= size + sum(map(len, _SPILL.unwritten))
 
 
 def nameless_file() -> IO[bytes]:

@@ -312,6 +312,21 @@ def test_what_the_server_refuses_is_an_error_and_not_tried_for_ever(
         one.flush()
 
 
+def test_a_server_without_room_is_an_error_that_says_what_to_do(
+    client: redis.Redis, store: OpenRedis
+) -> None:
+    one = publisher(store)
+    client.config_set("maxmemory", 1)
+    try:
+        one.set_once("key", ["a"], [b"1"])
+        with pytest.raises(StoreError, match="Make room"):
+            one.flush()
+    finally:
+        client.config_set("maxmemory", 0)
+    one.flush()
+    assert client.hget("key", "a") == b"1"
+
+
 def test_a_server_away_for_too_long_is_an_error_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,9 @@
 """Arrays that memory has no room for: their content is the same, wherever the kernel keeps it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,6 +42,18 @@ def test_what_was_written_is_there_after_its_pages_were_dropped(tight: Path) -> 
     columns.keep(numbers[::3])
     spill.release()
     assert np.array_equal(columns["b"], -numbers[::3])
+
+
+def test_where_the_disk_has_no_room_arrays_stay_in_memory(
+    tight: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room that was promised and not written yet counts as taken."""
+    free = 3 * LARGE
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=1))
+    held = [spill.zeros(LARGE, np.uint8) for _ in range(4)]
+    assert [array.base is not None for array in held] == [True] * 3 + [False]
+    del held
+    assert spill.zeros(2 * LARGE, np.uint8).base is not None
 
 
 def test_dropping_pages_makes_the_process_smaller(tight: Path) -> None:
