@@ -29,15 +29,16 @@ def patiently(store: "OpenRedis", attempt: Callable[[], T], sleep: Callable[[flo
     while True:
         try:
             return attempt()
-        except ResponseError as error:
-            raise_if_full(error, store.url)
-            raise
         except AWAY as error:
             if waited_s >= PATIENCE_S:
                 raise StoreError(
                     f"Redis has been away for {waited_s:.0f} s ({error}). "
                     "Start it again and run the same command: it goes on where it was."
                 ) from error
+        # After what passes by itself: a slot that has moved is answered with an error of this kind, too.
+        except ResponseError as error:
+            raise_if_full(error, store.url)
+            raise
         sleep(wait_s)
         waited_s, wait_s = waited_s + wait_s, min(2 * wait_s, _LONGEST_WAIT_S)
         with suppress(StoreError):

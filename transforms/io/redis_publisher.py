@@ -296,9 +296,6 @@ class RedisPublisher:
                 return
             except NoScriptError:
                 script_lost = True
-            except ResponseError as error:
-                raise_if_full(error, self._config.url)
-                raise
             except AWAY as error:
                 if waited_s >= _PATIENCE_S:
                     raise StoreError(
@@ -307,6 +304,10 @@ class RedisPublisher:
                     ) from error
                 self._await(wait_s, error)
                 waited_s, wait_s = waited_s + wait_s, min(2 * wait_s, _LONGEST_WAIT_S)
+            # After what passes by itself: a slot that has moved is answered with an error of this kind, too.
+            except ResponseError as error:
+                raise_if_full(error, self._config.url)
+                raise
 
     def _await(self, wait_s: float, error: Exception) -> None:
         _LOG.warning("Redis takes nothing now (%s); trying again in %.2f s", error, wait_s)
