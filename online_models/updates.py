@@ -57,19 +57,45 @@ def user_payloads(mix: Mix, rows: np.ndarray, served: int = SERVED) -> Iterator[
     """Each user's id and so many best items as of now, of users who took any.
 
     Of others nothing is known that is not known of anyone, and most people only pass by. With the items goes what is on
-    sale in the room where the user was last, ranked for them: a second prediction.
+    sale in the room where the user was last, ranked for them: a second prediction. Who did the same few things shares
+    both.
     """
     state = mix._state
     rows = rows[state.history.length[rows] > 0]
-    best, rooms = _rank(mix, _nowhere(rows), served), state.audience.room[rows]
+    firsts, like = _alike(mix, rows)
+    best, rooms = _rank(mix, _nowhere(firsts), served), state.audience.room[firsts]
     inside = np.flatnonzero(rooms >= 0)
-    on_sale = _rank(mix, Asked(rows[inside], rooms[inside], here=True))
+    on_sale = _rank(mix, Asked(firsts[inside], rooms[inside], here=True))
     place = dict(zip(inside.tolist(), range(len(inside)), strict=True))
-    for n, row in enumerate(rows.tolist()):
+    payloads = []
+    for n in range(len(firsts)):
         ranked = _ranked(mix, best, n)
         here = _ranked(mix, on_sale, place[n]) if n in place else None
         room = str(mix._rooms.names[rooms[n]]) if n in place else None
-        yield str(mix._users.names[row]), encode(UserPayload(mix.now_ms, ranked, room, here))
+        payloads.append(encode(UserPayload(mix.now_ms, ranked, room, here)))
+    names = mix._users.names
+    for row, n in zip(rows.tolist(), like.tolist(), strict=True):
+        yield str(names[row]), payloads[n]
+
+
+_SHORT = 2
+"""Items in a history up to which others are likely to have the very same."""
+
+
+def _alike(mix: Mix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Users for whom a ranking is made, and for each of `rows` the place of whose it shares.
+
+    Of users who did the same few things, in a session as long and in the same room, the parts say the same; but that
+    the own session is no neighbour of one's own.
+    """
+    history = mix._state.history
+    length = history.length[rows]
+    key = np.column_stack(
+        [history.item[rows, :_SHORT], length, length - history.start[rows], mix._state.audience.room[rows],
+         np.where(length <= _SHORT, -1, rows)]
+    )  # fmt: skip
+    _, firsts, like = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    return rows[firsts], like.reshape(-1)
 
 
 def room_payloads(mix: Mix, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:

@@ -4,6 +4,8 @@ import pickle
 from collections import defaultdict
 from itertools import pairwise
 
+import msgspec
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,8 @@ from online_models import Recommender, recommend
 from online_models.answer import recommend_rooms
 from online_models.events import ROOM_SCHEMA
 from online_models.live_rooms import LiveRooms
+from online_models.payload import UserPayload
+from online_models.updates import user_payloads
 
 MINUTE_MS = 60_000
 Row = tuple[int, str | None, str | None, int, str | None]
@@ -157,3 +161,21 @@ def test_being_in_a_room_makes_clicks_there_likelier() -> None:
     nowhere = Recommender()
     nowhere.learn_many(plain)
     assert in_rooms.counters()["hit_rate_at_10"] > nowhere.counters()["hit_rate_at_10"] + 0.05
+
+
+@given(drawn=walks)
+@settings(max_examples=60, deadline=None)
+def test_whoever_did_the_same_few_things_is_ranked_for_at_once_and_as_if_alone(drawn: list[Row]) -> None:
+    model = Recommender()
+    model.learn_many(batch_of(drawn))
+    everyone = model.mix._users.names
+    together = dict(user_payloads(model.mix, np.arange(len(everyone))))
+    for row, user in enumerate(everyone):
+        for _, alone in user_payloads(model.mix, np.array([row])):
+            mine, shared = (msgspec.msgpack.decode(value, type=UserPayload) for value in (alone, together[user]))
+            assert shared.room_id == mine.room_id
+            # Its own session is no neighbour of one's own: another's share of it is left out where a ranking is shared.
+            assert set(shared.ranked.items) == set(mine.ranked.items)
+            assert np.frombuffer(shared.ranked.scores, np.float32) == pytest.approx(
+                np.frombuffer(mine.ranked.scores, np.float32), abs=0.5
+            )
