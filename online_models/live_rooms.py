@@ -1,25 +1,33 @@
 """Which live room for whom: the recommender's own parts over rooms, where to come into one is to take it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from online_models.events import BATCH_SCHEMA, CLICK, ORDER
+from online_models.compiled import compiled
+from online_models.events import CLICK, ORDER, Events
 from online_models.history import SILENCE_MS
 from online_models.mix import Mix
 from online_models.recommender import Recommender
+from online_models.state import Column, Layout, allocate, clear, dump, grow, load
 from online_models.updates import Updates
-
-Visit = tuple[str, int]
-"""The room where a user was last, and when anything was heard of them there."""
-
 
 _SERVED = 20
 """Rooms published a user; behind them come those for anyone."""
-_LEARN_EVERY = 4
-"""The gate learns from one visit in so many: there are several times as many as clicks."""
+_LEARN_EVERY = 8
+"""The gate learns from one visit in so many: there are several times as many as clicks, and few rooms."""
+
+
+class Whereabouts(NamedTuple):
+    """The room where each user was last (-1: nowhere), and when anything was heard of them there."""
+
+    room: np.ndarray
+    heard_ms: np.ndarray
+
+
+WHEREABOUTS: Layout = {"room": Column(np.int32, fill=-1), "heard_ms": Column(np.int64)}
 
 
 class LiveRooms:
@@ -27,7 +35,7 @@ class LiveRooms:
 
     A visit begins with a user's first event in a room other than their last one, or after half an hour of
     silence; it is what a click is elsewhere, and a paid line in the room what it is there. Costs a dictionary
-    look-up a user and batch, and one prediction a visit.
+    look-up a user and batch, and one prediction in eight visits.
 
     >>> rooms = LiveRooms()
     >>> rooms.learn_many(pa.RecordBatch.from_pydict({
@@ -40,53 +48,37 @@ class LiveRooms:
 
     def __init__(self) -> None:
         self.model = Recommender(Mix(learn_every=_LEARN_EVERY))
-        self._last: dict[str, Visit] = {}
+        self._where = allocate(Whereabouts, WHEREABOUTS, 1)
+        self._hour: int | None = None
 
     def learn_many(self, batch: pa.RecordBatch) -> None:
         """Learns the visits and paid lines in a batch of `ROOM_SCHEMA`; other batches have none."""
         if "room_id" not in batch.schema.names:
             return
-        known = pc.and_(pc.is_valid(batch["room_id"]), pc.is_valid(batch["user_id"]))
-        here = batch.filter(known)
-        if here.num_rows == 0:
+        here = batch.filter(pc.and_(pc.is_valid(batch["room_id"]), pc.is_valid(batch["user_id"])))
+        for part in self.model.in_hours(here):
+            self._learn(part)
+
+    def _learn(self, here: pa.RecordBatch) -> None:
+        users, rooms, mix = self.model.mix._users, self.model.mix._items, self.model.mix
+        self._forget()
+        who, where = users.intern(here["user_id"]), rooms.intern(here["room_id"])
+        self._where = grow(self._where, WHEREABOUTS, len(users))
+        times_ms, begun = here["event_time_ms"].to_numpy(), np.zeros(len(who), np.bool_)
+        _visits(self._where, who, where, times_ms, begun)
+        taught = np.flatnonzero(begun | (here["kind"].to_numpy() == ORDER))
+        nowhere, no_session = np.full(len(taught), -1, np.int32), np.zeros(len(taught), np.int64)
+        kinds = np.where(begun[taught], CLICK, ORDER).astype(np.int8)
+        mix.learn_ranked(Events(times_ms[taught], who[taught], where[taught], no_session, kinds, nowhere))
+        self.model.model_version += len(taught)
+
+    def _forget(self) -> None:
+        """Who or what was forgotten, at a full hour, leaves its row to somebody else."""
+        if self._hour == self.model.expiry.hour:
             return
-        begun, paid = self._visits(here), here["kind"].to_numpy() == ORDER
-        taught = np.flatnonzero(begun | paid)
-        rows = here.take(pa.array(taught))
-        kinds = pa.array(np.where(begun, CLICK, ORDER)[taught].astype(np.int8))
-        self.model.learn_many(
-            pa.RecordBatch.from_arrays(
-                [rows["event_time_ms"], rows["event_id"], rows["user_id"], rows["room_id"],
-                 pa.nulls(len(rows), pa.string()), kinds],
-                schema=BATCH_SCHEMA,
-            )
-        )  # fmt: skip
-        self._forget(int(here["event_time_ms"].to_numpy()[-1]))
-
-    def _visits(self, here: pa.RecordBatch) -> Any:
-        """Which rows begin a visit; notes where everybody is after them."""
-        users, rooms = here["user_id"].dictionary_encode(), here["room_id"].dictionary_encode()
-        names, places = users.dictionary.to_pylist(), rooms.dictionary.to_pylist()
-        who, where = users.indices.to_numpy(), rooms.indices.to_numpy()
-        times = here["event_time_ms"].to_numpy()
-        order = np.argsort(who, kind="stable")
-        same = who[order][1:] == who[order][:-1]
-        moved = (where[order][1:] != where[order][:-1]) | (np.diff(times[order]) > SILENCE_MS)
-        begun = np.ones(len(order), np.bool_)
-        begun[order[1:]] = moved | ~same
-        firsts, lasts = order[np.append(True, ~same)], order[np.append(~same, True)]
-        for row in firsts.tolist():
-            room, last_ms = self._last.get(names[who[row]], ("", 0))
-            begun[row] = room != places[where[row]] or times[row] - last_ms > SILENCE_MS
-        for row in lasts.tolist():
-            self._last[names[who[row]]] = places[where[row]], int(times[row])
-        return begun
-
-    def _forget(self, now_ms: int) -> None:
-        """Those silent for so long begin a visit whatever they did before."""
-        if len(self._last) > 2 * max(1_000, len(self.model.mix._users)):
-            since = now_ms - SILENCE_MS
-            self._last = {user: visit for user, visit in self._last.items() if visit[1] >= since}
+        self._hour = self.model.expiry.hour
+        clear(self._where, WHEREABOUTS, np.array(self.model.mix._users.free, np.int64))
+        self._where.room[np.isin(self._where.room, self.model.mix._items.free)] = -1
 
     def take_updates(self, most: int | None = 20_000) -> Updates:
         """What changed since the last call, rooms as items."""
@@ -94,11 +86,24 @@ class LiveRooms:
 
     def snapshot(self) -> dict[str, Any]:
         """All that was learned, to be pickled at once."""
-        return {"model": self.model.snapshot(), "last": self._last}
+        where = dump(self._where, WHEREABOUTS, len(self.model.mix._users))
+        return {"model": self.model.snapshot(), "where": where}
 
     @classmethod
     def from_snapshot(cls, read: dict[str, Any]) -> "LiveRooms":
         """What had this `snapshot`."""
         rooms = cls()
-        rooms.model, rooms._last = Recommender.from_snapshot(read["model"]), dict(read["last"])
+        rooms.model = Recommender.from_snapshot(read["model"])
+        rooms._where = load(Whereabouts, WHEREABOUTS, len(rooms.model.mix._users), read["where"])
         return rooms
+
+
+@compiled
+def _visits(
+    state: Whereabouts, user: np.ndarray, room: np.ndarray, time_ms: np.ndarray, begun: np.ndarray
+) -> None:
+    """Says which events begin a visit, and notes where everybody is after them."""
+    for e in range(len(user)):
+        u = user[e]
+        begun[e] = state.room[u] != room[e] or time_ms[e] - state.heard_ms[u] > SILENCE_MS
+        state.room[u], state.heard_ms[u] = room[e], time_ms[e]

@@ -1,6 +1,7 @@
 """Recommender: the model that a pipeline drives, with its snapshot and what it publishes."""
 
 import hashlib
+from collections.abc import Iterator
 from inspect import signature
 from typing import Any
 
@@ -54,6 +55,7 @@ class Recommender:
         self._gone_items: dict[str, None] = {}
         self._gone_users: dict[str, None] = {}
         self._gone_rooms: dict[str, None] = {}
+        self._next: dict[str, int] = {}
 
     def learn_many(self, batch: pa.RecordBatch) -> None:
         """Learns a batch whose rows are in order of (event_time_ms, event_id); see `BATCH_SCHEMA`.
@@ -61,13 +63,18 @@ class Recommender:
         However a stream is cut into batches, the state is the same: what expires does so at full hours
         of event time.
         """
+        for part in self.in_hours(batch):
+            self.mix.learn_many(part)
+        self.model_version += batch.num_rows
+
+    def in_hours(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The batch in pieces to learn one after the other; what expires by the time of each has done so then."""
         for part in self.expiry.cut(batch):
             gone = self.expiry.before(self.mix, part)
             self._gone_items.update(dict.fromkeys(gone.items))
             self._gone_users.update(dict.fromkeys(gone.users))
             self._gone_rooms.update(dict.fromkeys(gone.rooms))
-            self.mix.learn_many(part)
-        self.model_version += batch.num_rows
+            yield part
 
     def rank(
         self, user_id: str, k: int, now_ms: int, room_id: str | None = None
@@ -109,16 +116,22 @@ class Recommender:
         mix, state = self.mix, self.mix._state
         items = dict.fromkeys(self._gone_items, GONE)
         users = dict.fromkeys(self._gone_users, GONE)
-        for row in take_changed(state.sight.changed, most).tolist():
+        for row in self._take("items", state.sight.changed, most).tolist():
             items[str(mix._items.names[row])] = item_payload(mix, row)
-        users.update(user_payloads(mix, take_changed(state.audience.changed, most), served))
+        users.update(user_payloads(mix, self._take("users", state.audience.changed, most), served))
         rooms = dict.fromkeys(self._gone_rooms, GONE)
-        rooms.update(room_payloads(mix, take_changed(state.rooms.changed, most)))
+        rooms.update(room_payloads(mix, self._take("rooms", state.rooms.changed, most)))
         self._gone_items, self._gone_users, self._gone_rooms = {}, {}, {}
         remaining = sum(int(part.changed.sum()) for part in (state.sight, state.audience, state.rooms))
         return Updates(
             model_payload(mix, self.model_version, self.counters()), items, users, rooms, remaining
         )
+
+    def _take(self, kind: str, changed: np.ndarray, most: int | None) -> np.ndarray:
+        """Go on behind the rows taken last, so that those that change all the time do not keep others waiting."""
+        rows = take_changed(changed, most, self._next.get(kind, 0))
+        self._next[kind] = int(rows[-1]) + 1 if len(rows) else 0
+        return rows
 
     def untell(self) -> None:
         """Forget what serving was told: everything alive counts as changed, as after serving lost it."""

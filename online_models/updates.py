@@ -108,9 +108,10 @@ def room_payloads(mix: Mix, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
         yield str(mix._rooms.names[row]), encode(payload)
 
 
-def take_changed(changed: np.ndarray, most: int | None) -> np.ndarray:
-    """Rows that changed, at most so many; they count as unchanged from now on."""
-    rows = np.flatnonzero(changed)[:most]
+def take_changed(changed: np.ndarray, most: int | None, begin: int = 0) -> np.ndarray:
+    """Rows that changed, at most so many, those from `begin` on first; they count as unchanged from now on."""
+    rows = np.flatnonzero(changed)
+    rows = np.roll(rows, -np.searchsorted(rows, begin))[:most]
     changed[rows] = False
     return rows
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from transforms.intake import Taken
 
-FORMAT: Final = 11
+FORMAT: Final = 12
 """The format of all state, in checkpoints and in Beam state; raised with any change to what the shards keep
 or to the pieces that their logs hold (`tests/pipelines/steps.txt`)."""
 MANIFEST: Final = "checkpoint.pickle"

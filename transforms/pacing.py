@@ -36,10 +36,11 @@ class Pace:
         self._begun, self._due = now, now + self._interval_s
         return True
 
-    def written(self) -> None:
-        """Take note that the writing that was due is done."""
+    def written(self, all_of_it: bool = True) -> None:
+        """Take note that the writing that was due is done, or a part of it: the next part need not wait an interval."""
         now = self._clock()
-        self._due = max(self._due, now + self._spacing * (now - self._begun))
+        soonest = now + self._spacing * (now - self._begun)
+        self._due = max(self._due, soonest) if all_of_it else soonest
 
 
 class Sweep:

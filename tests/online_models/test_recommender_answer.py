@@ -88,6 +88,16 @@ def test_updates_are_bounded_and_lose_nothing() -> None:
     assert model.take_updates().items == {}
 
 
+def test_those_who_change_all_the_time_keep_nobody_waiting() -> None:
+    model, served = Recommender(), Served()
+    model.learn_many(random_batch(7, 2_000, users=40))
+    for turn in range(1, 9):
+        model.learn_many(random_batch(turn, 100, users=10))
+        served.take(model, most=9)
+    assert served.users.keys() == model.take_updates(None).users.keys() | served.users.keys()
+    assert len(served.users) == 40
+
+
 def test_unknown_users_get_what_is_popular() -> None:
     model, served = Recommender(), Served()
     model.learn_many(random_batch(8, 2_000))
