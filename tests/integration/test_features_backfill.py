@@ -33,9 +33,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "transforms" / "features"))
 
 from shop_events import ITEMS, MINUTE, shop
 
-ROWS = shop(9000, seed=41, days=3.0)
+ROWS = shop(6000, seed=41, days=3.0)
 ALL = [name for name in TABLES if name != "deadletters"] + ["features"]
-SMALL = {"timezone": "UTC", "batch_rows": 200, "checkpoint_every_ms": 50}
+SMALL = {"timezone": "UTC", "batch_rows": 200, "checkpoint_every_ms": 200}
 VIEWS = """
 from transforms.features.aggregations import Count, DistinctCount, Last, Sum, TopK
 from transforms.features.view import FeatureView
@@ -90,7 +90,7 @@ def grown(folder: Path) -> None:
         file.writelines(json.dumps(row) + "\n" for row in ROWS[CUT:])
 
 
-CUT = cut_after_a_pause(6000)
+CUT = cut_after_a_pause(4000)
 
 
 def early(shop_folder: Path, tmp_path: Path) -> Path:
@@ -254,23 +254,23 @@ def test_a_live_job_is_switched_over_under_kills_and_readers_see_nothing_half(
     job = ("run", *common, "--no-recommender")
     new = ("--features", shop_folder / "views.py")
     poller = Poller(server, tmp_path / "served.jsonl")
-    published(server, shop_folder, tmp_path, 0, 3000)
+    published(server, shop_folder, tmp_path, 0, 2000)
     run = started(*job)
     poller.start()
     try:
-        await_event(server, 3000)
+        await_event(server, 2000)
         before = checkpointed_to(home)
         wait_until(lambda: checkpointed_to(home) != before, "a checkpoint")
         # The backfill is killed, and goes on, while the job runs.
         for _ in range(2):
             backfill = started("features", "backfill", *common, *new)
             kill_at_work(backfill, home)
-        published(server, shop_folder, tmp_path, 3000, 5000)
-        await_event(server, 5000)
+        published(server, shop_folder, tmp_path, 2000, 3300)
+        await_event(server, 3300)
         told = json.loads(command("features", "backfill", *common, *new, "--json").stdout)
         assert told["reached"]
-        published(server, shop_folder, tmp_path, 5000, 6000)
-        await_event(server, 6000)
+        published(server, shop_folder, tmp_path, 3300, 4000)
+        await_event(server, 4000)
         kill(run)
         # The switch-over is killed while it reads on, once the state is handed over, and once readers are told of it.
         caught_up = checkpointed_to(home / "backfill")
@@ -283,7 +283,7 @@ def test_a_live_job_is_switched_over_under_kills_and_readers_see_nothing_half(
             wait_until(lambda: moment() or run.poll() is not None, "the moment")  # noqa: B023
             assert run.poll() is None, run.communicate()
             kill(run)
-        published(server, shop_folder, tmp_path, 6000, len(ROWS))
+        published(server, shop_folder, tmp_path, 4000, len(ROWS))
         run = started(*job, *new)
         wait_until(lambda: generation(server) == 1 or run.poll() is not None, "the switch-over")
         await_event(server, len(ROWS))

@@ -37,6 +37,11 @@ _IDLE_FOR_S: Final = 10.0
 _STAY_S: Final = 0.25
 """How long a reader on a cluster goes on while more waits; a checkpoint waits for it, and each return has its price."""
 
+_LINGER_S: Final = 0.05
+"""How long a reader on a cluster lets events gather once it has taken all there were: each piece costs every step."""
+_JOINED_ROWS: Final = 8192
+"""Blocks on a cluster are joined up to so many events."""
+
 
 @dataclass(frozen=True)
 class SourceConfig:
@@ -172,17 +177,19 @@ class _ReadDoFn(beam.DoFn):
                 yield from self._idle(element, session, tracker)
                 tracker.defer_remainder(Duration(_IDLE_S))
             return
-        began_s = time.monotonic()
+        began_s, drained = time.monotonic(), False
         while read is not None:
             yield from self._paced(element, read)
+            read = read if element.job or element.speed else _with_more(session, read)
             if not tracker.try_claim(Stretch(read.position)):
                 return
             stamp = _timestamp(session.position.watermark_ms)
             yield from self._sent(element, session, read, stamp)
             _raise_watermark(estimator, stamp)
-            stays = not (element.job or element.speed or read.block.drained)
+            drained = read.block.drained
+            stays = not (element.job or element.speed or drained)
             read = session.next() if stays and time.monotonic() - began_s < _STAY_S else None
-        tracker.defer_remainder(Duration(0))
+        tracker.defer_remainder(Duration(_LINGER_S if drained and not element.job else 0))
 
     def _told_now(self, saved: SourceConfig) -> SourceConfig:
         """Return what the running command says of a reader: a savepoint holds what the one said that began the job.
@@ -257,6 +264,29 @@ class _ReadDoFn(beam.DoFn):
         if config.job:
             checkpoints.of(config.job).sent(config.reader, position, None)
         yield from _told(config, progress, FINAL, watermark_ms)
+
+
+def _with_more(session: Session, read: Read) -> Read:
+    """Join a block with those that are there behind it, of whatever partitions: what is small costs as much to send."""
+    reads, sequence = [read], read.position.sequence
+    while not reads[-1].block.drained and sum(_rows(each) for each in reads) < _JOINED_ROWS:
+        following = session.next()
+        if following is None:
+            break
+        reads.append(following)
+    if len(reads) == 1:
+        return read
+    session.position = replace(reads[-1].position, sequence=sequence)
+    taken = replace(
+        reads[-1].taken,
+        admitted=pa.concat_batches([each.taken.admitted for each in reads]),
+        refused=pa.concat_batches([each.taken.refused for each in reads]),
+    )
+    return Read(reads[-1].block, taken, session.position)
+
+
+def _rows(read: Read) -> int:
+    return read.taken.admitted.num_rows + read.taken.refused.num_rows
 
 
 def _telling(key: int, piece: Piece, read: Read) -> Piece:
