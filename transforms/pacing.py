@@ -10,8 +10,8 @@ True
 >>> now = 7.0
 >>> pace.written()  # it took five seconds: the next waits twenty
 >>> now = 20.0
->>> pace.is_due(urgent=False)
-False
+>>> pace.is_due(urgent=False), pace.is_due(urgent=False, soon=True)
+(False, False)
 """
 
 from collections.abc import Callable
@@ -22,16 +22,20 @@ SPACING: Final = 4
 
 
 class Pace:
-    """Due once an interval, and whenever the source has nothing further; longer where writing is slow."""
+    """Due once an interval, and whenever the source has nothing further; longer where writing is slow.
+
+    What had better be written soon waits for no interval, but as long as anything where writing is slow.
+    """
 
     def __init__(self, interval_s: float, clock: Callable[[], float], spacing: int = SPACING) -> None:
         self._interval_s, self._clock, self._spacing = interval_s, clock, spacing
-        self._begun = self._due = clock() + interval_s
+        self._begun = self._soonest = clock()
+        self._due = self._begun + interval_s
 
-    def is_due(self, urgent: bool) -> bool:
+    def is_due(self, urgent: bool, soon: bool = False) -> bool:
         """Say whether to write now; if so, the interval begins anew."""
         now = self._clock()
-        if not urgent and now < self._due:
+        if not urgent and now < (self._soonest if soon else self._due):
             return False
         self._begun, self._due = now, now + self._interval_s
         return True
@@ -39,8 +43,8 @@ class Pace:
     def written(self, all_of_it: bool = True) -> None:
         """Take note that the writing that was due is done, or a part of it: the next part need not wait an interval."""
         now = self._clock()
-        soonest = now + self._spacing * (now - self._begun)
-        self._due = max(self._due, soonest) if all_of_it else soonest
+        self._soonest = now + self._spacing * (now - self._begun)
+        self._due = max(self._due, self._soonest) if all_of_it else self._soonest
 
 
 class Sweep:

@@ -66,7 +66,7 @@ from transforms.metrics.partials import REACHED as REACHED_USERS
 from transforms.metrics.session_sums import MOVED, SessionSums
 from transforms.metrics.users import FAMILY as USERS
 from transforms.pacing import Pace
-from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, FINAL, IDLE, LATER, LowWatermark, Piece
+from transforms.pieces import AFTER_ALL_MS, BEFORE_ALL_MS, FINAL, IDLE, SOON, LowWatermark, Piece
 from transforms.publish import Grouped, Outlet, PublisherFactory, Strays
 from transforms.shards import Output
 
@@ -157,7 +157,7 @@ class CellShard:
         self._credit(self._paths.advance(watermark))
         if not self._muted and self._solve_pace.is_due(piece.urgent >= IDLE):
             self._solve()
-        if not self._muted and self._pace.is_due(piece.urgent > LATER):
+        if not self._muted and self._pace.is_due(piece.urgent >= IDLE, soon=piece.urgent == SOON):
             self.publish(watermark, piece.urgent)
             self._pace.written()
         yield from ()
