@@ -141,13 +141,14 @@ def distinct_values(data, begins, ends, last_ms, at_ms, tile_ms, slot, window_ms
         registers[:] = 0
         tiles, values, ranks = cells_of(data, begins[entity], ends[entity], slot, tile_ms, last_ms[entity])
         first = (at_ms[entity] - window_ms) // tile_ms[slot]
+        # Few registers of an entity are set: only they are looked at. Sums of powers of two are exact in any order.
+        total, empty = float(REGISTERS_OF_SKETCH), REGISTERS_OF_SKETCH
         for i in range(len(tiles)):
-            if tiles[i] >= first:
-                registers[values[i]] = max(registers[values[i]], ranks[i])
-        total, empty = 0.0, 0
-        for register in range(REGISTERS_OF_SKETCH):
-            total += 0.5 ** registers[register]
-            empty += registers[register] == 0
+            before = registers[values[i]]
+            if tiles[i] >= first and ranks[i] > before:
+                registers[values[i]] = ranks[i]
+                total += 0.5 ** ranks[i] - 0.5**before
+                empty -= before == 0
         size = float(REGISTERS_OF_SKETCH)
         estimate = 0.7213 / (1 + 1.079 / size) * size * size / total
         if estimate <= 2.5 * size and empty:
