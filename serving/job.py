@@ -43,6 +43,11 @@ class JobState:
         return tuple(self.description.get("attribution_windows", DEFAULT_ATTRIBUTION_WINDOW).split())
 
     @property
+    def pseudonyms(self) -> str | None:
+        """The fingerprint of the secret that pseudonyms of users are made with; None where the job makes none."""
+        return self.description.get("pseudonyms")
+
+    @property
     def as_of_ms(self) -> int | None:
         """The event time that the figures are true as of, in UTC milliseconds."""
         text = self.progress.get("as_of_ms")
