@@ -152,7 +152,7 @@ def _begin(job: _Job) -> None:
     fresh.epoch = job.store.next_epoch()
     fresh.forget()
     job.checkpoints = fresh
-    job.store.clear()
+    job.store.clear(pseudonyms_of(job.settings))
 
 
 def _is_complete(job: _Job) -> bool:

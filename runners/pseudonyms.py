@@ -1,14 +1,10 @@
 """Which secret a job's pseudonyms are made with, and that figures are never made with two."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from runners.settings import Settings
 from schemas.errors import UsageError
-from schemas.pseudonyms import Pseudonyms, read_pseudonyms
-
-FIELD: Final = "pseudonyms"
-"""In the description of a job: the fingerprint of the secret; absent where ids stay as they come."""
+from schemas.pseudonyms import FINGERPRINT, Pseudonyms, read_pseudonyms
 
 
 def pseudonyms_of(settings: Settings) -> Pseudonyms | None:
@@ -19,12 +15,12 @@ def pseudonyms_of(settings: Settings) -> Pseudonyms | None:
 def described_pseudonyms(settings: Settings) -> dict[str, str]:
     """Return what a job's description says of its secret."""
     pseudonyms = pseudonyms_of(settings)
-    return {FIELD: pseudonyms.fingerprint} if pseudonyms else {}
+    return {FINGERPRINT: pseudonyms.fingerprint} if pseudonyms else {}
 
 
 def check_same_pseudonyms(described: Mapping[str, str], settings: Settings) -> None:
     """Raise UsageError where figures stand in Redis that were made with another secret, or with none."""
-    held, given = described.get(FIELD), described_pseudonyms(settings).get(FIELD)
+    held, given = described.get(FINGERPRINT), described_pseudonyms(settings).get(FINGERPRINT)
     if not described or held == given:
         return
     made = f"pseudonyms of the secret {held}" if held else "user ids as they came"

@@ -9,17 +9,21 @@ The one mapping of all: intake replaces ids by it, look-ups and erasure find use
 Pseudonyms()
 """
 
-import hmac
+import hashlib
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from schemas.secret_file import secret_bytes
 
 DIGITS: Final = 32
 """Hexadecimal ones, so 128 bits: among a billion users the chance that any two share one is 10⁻²¹."""
+FINGERPRINT: Final = "pseudonyms"
+"""In the description of a job: what tells its secret from others; absent where ids stay as they came."""
+_BLOCK: Final = 64
+"""Bytes that SHA-256 takes at a time."""
 _FORM: Final = re.compile(f"[0-9a-f]{{{DIGITS}}}")
 _SECRET_ITSELF: Final = b"\0interestream: which secret"
 _LINE: Final = b"\0interestream: an input\0"
@@ -46,7 +50,23 @@ class Pseudonyms:
         return self._digest(_LINE + raw)
 
     def _digest(self, message: bytes) -> str:
-        return hmac.digest(self.secret, message, "sha256").hex()[:DIGITS]
+        """Return HMAC(secret, message) as `hmac` does, in half its time: its two hashes go on behind the secret."""
+        inner, outer = self._begun
+        inner, outer = inner.copy(), outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest()[:DIGITS]
+
+    @cached_property
+    def _begun(self) -> tuple[Any, Any]:
+        """The inner and the outer hash of RFC 2104, section 2, each behind its first block."""
+        key = self.secret if len(self.secret) <= _BLOCK else hashlib.sha256(self.secret).digest()
+        padded = key.ljust(_BLOCK, b"\0")
+        inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
+        return inner, outer
+
+    def __reduce__(self) -> tuple[type["Pseudonyms"], tuple[bytes]]:
+        return Pseudonyms, (self.secret,)
 
 
 def read_pseudonyms(path: Path | None) -> Pseudonyms | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from schemas.keys import job_key, progress_key
 from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW, SCOPES
+from schemas.pseudonyms import FINGERPRINT
 from serving.access import Store, read_each
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
@@ -45,7 +46,7 @@ class JobState:
     @property
     def pseudonyms(self) -> str | None:
         """The fingerprint of the secret that pseudonyms of users are made with; None where the job makes none."""
-        return self.description.get("pseudonyms")
+        return self.description.get(FINGERPRINT)
 
     @property
     def as_of_ms(self) -> int | None:

@@ -51,8 +51,8 @@ def visits(count: int, seed: int, begin_ms: int = T0) -> list[Event]:
 
 def _event(draw: random.Random, event_id: str, moment: int) -> Event:
     here = {
-        "event_id": event_id, "event_time": moment, "user_id": person(draw.randrange(30)), "room_id": f"r{draw.randrange(3)}",
-        "session_id": "s1", "creator_id": "c1", "item_id": f"i{draw.randrange(6)}",
+        "event_id": event_id, "event_time": moment, "user_id": person(draw.randrange(30)),
+        "room_id": f"r{draw.randrange(3)}", "session_id": "s1", "creator_id": "c1", "item_id": f"i{draw.randrange(6)}",
         "traffic_source": draw.choice(["recommend", "search", "coupon"]),
     }  # fmt: skip
     kind = draw.random()
@@ -62,7 +62,12 @@ def _event(draw: random.Random, event_id: str, moment: int) -> Event:
         return here | {"event_type": "click"}
     if kind < 0.85:
         return here | {"event_type": "follow", "item_id": None}
-    line = {"order_id": f"o{draw.randrange(900)}", "quantity": 1, "amount_minor": draw.randrange(9000), "currency": "CNY"}
+    line = {
+        "order_id": f"o{draw.randrange(900)}",
+        "quantity": 1,
+        "amount_minor": draw.randrange(9000),
+        "currency": "CNY",
+    }
     return here | {"event_type": "order", "order_status": draw.choice(["paid", "paid", "refunded"]), **line}
 
 
@@ -73,7 +78,9 @@ def _in_order(event: Event) -> Event:
 def written(path: Path, events: list[Event], named: Callable[[str], str] = str) -> Path:
     """Write events as lines, users by another name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(event | {"user_id": named(event["user_id"])}, separators=(",", ":")) for event in events]
+    lines = [
+        json.dumps(event | {"user_id": named(event["user_id"])}, separators=(",", ":")) for event in events
+    ]
     path.write_text("".join(f"{line}\n" for line in lines))
     return path
 

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import hmac
 import json
-import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from runners.embedded_redis import open_redis
 from runners.served import compare_served
 from runners.settings import Settings
 from runners.training import training_set
-from schemas.errors import UsageError
+from schemas.errors import InterestreamError, UsageError
 from schemas.keys import erased_key, recommender_key
 from schemas.scripts import TOMBSTONE
 from serving.client import Client
@@ -74,11 +74,11 @@ def features_of(folder: Path) -> list[Any]:
 
 
 def test_it_is_as_if_events_had_come_with_pseudonyms(home: Path, tmp_path: Path) -> None:
-    before = results(
-        tmp_path / "home", written(tmp_path / "in.jsonl", EVENTS, mapped), settings=UTC, **WHOLE
-    )
+    before = results(tmp_path / "home", written(tmp_path / "in.jsonl", EVENTS, mapped), settings=UTC, **WHOLE)
     assert differing_files(home / "export", before) == []
-    reasons = {reason for (reason,) in duckdb.sql(f"SELECT reason FROM '{before}/deadletters.parquet'").fetchall()}
+    reasons = {
+        reason for (reason,) in duckdb.sql(f"SELECT reason FROM '{before}/deadletters.parquet'").fetchall()
+    }
     assert reasons == {"conflicting_duplicate", "too_late", "unknown_traffic_source"}
 
 
@@ -94,7 +94,7 @@ UNREADABLE = [
     b'{"event_id":"b2","event_type":"view","event_time":1781800000000,"user_id":["p001@people.example"]}',
     b'{"event_id":"b3","event_type":"view","event_time":1781800000000,"user_id":"p002@people.example","item_id":{"of":"p001@people.example"}}',
     b'["p001@people.example"]',
-    b'p001@people.example \xff',
+    b"p001@people.example \xff",
     b'{"event_id":"b6","event_type":"view","event_time":"now, p001@people.example","user_id":"p003@people.example"}',
 ]
 AGAINST_RULES = [
@@ -139,10 +139,21 @@ def test_a_job_goes_on_with_its_secret_and_with_no_other(
     assert features_of(tmp_path / "home" / "export") == features_of(whole)
 
 
-def test_figures_with_true_ids_are_not_gone_on_with(secrets: Path, settings: dict[str, Any], tmp_path: Path) -> None:
+def test_figures_with_true_ids_are_not_gone_on_with(
+    secrets: Path, settings: dict[str, Any], tmp_path: Path
+) -> None:
     events = written(tmp_path / "in.jsonl", EVENTS[:200])
     replayed(tmp_path / "home", events, settings=UTC)
-    asked = ("replay", events, "--data-dir", tmp_path / "home", "--timezone", "UTC", "--pseudonymize", secrets / "own")
+    asked = (
+        "replay",
+        events,
+        "--data-dir",
+        tmp_path / "home",
+        "--timezone",
+        "UTC",
+        "--pseudonymize",
+        secrets / "own",
+    )
     refused = command(*asked, check=False)
     assert refused.returncode == 2
     assert "user ids as they came" in refused.stderr
@@ -214,9 +225,12 @@ def test_who_was_forgotten_stays_forgotten(secrets: Path, settings: dict[str, An
     with open_redis(None, home) as store:
         for secret in (secrets / "other", None):
             config = ServeConfig(port=0, pseudonym_file=secret)
-            with serving_beside(open_service(store, config)) as url, Client(url) as client:
-                with pytest.raises(Exception, match="409"):
-                    client.forget(gone[0])
+            with (
+                serving_beside(open_service(store, config)) as url,
+                Client(url) as client,
+                pytest.raises(InterestreamError, match="pseudonyms"),
+            ):
+                client.forget(gone[0])
         config = ServeConfig(port=0, pseudonym_file=secrets / "own")
         with serving_beside(open_service(store, config)) as url, Client(url) as client:
             told = client.forget(gone[0])
@@ -224,17 +238,29 @@ def test_who_was_forgotten_stays_forgotten(secrets: Path, settings: dict[str, An
             assert told.feature_records > 0
             assert told.dead_letters > 0
     environ = environment() | {"INTERESTREAM_PSEUDONYMIZE": str(secrets / "own")}
-    import subprocess
-
-    subprocess.run(
-        [*COMMAND, "features", "forget", gone[1], "--data-dir", str(home)], env=environ, check=True, capture_output=True
-    )
+    forget = [*COMMAND, "features", "forget", gone[1], "--data-dir", str(home)]
+    subprocess.run(forget, env=environ, check=True, capture_output=True)
     replayed(home, events, settings=settings, fresh=True, **WHOLE)
     with open_redis(None, home) as store:
         client_ = store.client
         assert {each.decode() for each in client_.hkeys(erased_key("is"))} == {mapped(each) for each in gone}
-        for each in gone:
-            assert client_.hget(recommender_key("is", "u", mapped(each)), mapped(each)) == TOMBSTONE
+        for each in map(mapped, gone):
+            assert [client_.hget(recommender_key("is", kind, each), each) for kind in "uv"] == [TOMBSTONE] * 2
         found = Reader(client_).features("user_id", [[mapped(each)] for each in [*gone, person(3)]])
     assert [any(value for value in each.values.values()) for each in found] == [False, False, True]
     assert places_with(home, exported(home), MARK) == set()
+
+
+def test_who_was_forgotten_by_a_true_id_stays_forgotten(settings: dict[str, Any], tmp_path: Path) -> None:
+    events, home = written(tmp_path / "in.jsonl", EVENTS), tmp_path / "home"
+    replayed(home, events, settings=UTC, **WHOLE)
+    command("features", "forget", person(1), "--data-dir", home)
+    replayed(home, events, settings=settings, fresh=True, **WHOLE)
+    with open_redis(None, home) as store:
+        hidden = mapped(person(1))
+        assert store.client.hkeys(erased_key("is")) == [hidden.encode()]
+        held = [store.client.hget(recommender_key("is", kind, hidden), hidden) for kind in "uv"]
+        assert held == [TOMBSTONE] * 2
+        [found] = Reader(store.client).features("user_id", [[hidden]])
+        assert not any(found.values.values())
+        assert person(1).encode() not in b"".join(store.client.scan_iter())
