@@ -12,10 +12,12 @@ from typing import Any
 import duckdb
 import pytest
 from people import MARK, T0, person, places_with, pseudonym, visits, written
-from running import COMMAND, command, environment, exported, replayed, results
+from running import COMMAND, QUIET, command, environment, exported, replayed, results
 
 from runners.api import open_service, serving_beside
 from runners.embedded_redis import open_redis
+from runners.feature_backfill import backfill_features
+from runners.jobs_request import JobRequest
 from runners.served import compare_served
 from runners.settings import Settings
 from runners.training import training_set
@@ -176,6 +178,8 @@ def test_users_are_asked_for_by_their_true_ids(home: Path, secrets: Path) -> Non
     other = command("recommend", person(1), *where, "--pseudonymize", secrets / "other", check=False)
     assert other.returncode == 2
     assert OTHER not in other.stderr
+    told = command("serve", *where, "--port", "0", "--pseudonymize", secrets / "other", check=False)
+    assert (told.returncode, "Give --pseudonymize the job's" in told.stderr) == (2, True)
 
 
 @pytest.fixture
@@ -258,3 +262,30 @@ def test_who_was_forgotten_by_a_true_id_stays_forgotten(settings: dict[str, Any]
         [found] = Reader(store.client).features("user_id", [[hidden]])
         assert not any(found.values.values())
         assert person(1).encode() not in b"".join(store.client.scan_iter())
+
+
+VIEW = """
+from transforms.features.aggregations import Count, DistinctCount
+from transforms.features.view import FeatureView
+
+heat = FeatureView("item_crowd", entity="item_id", on=["view", "click"], aggregations=[Count(), DistinctCount("user_id")],
+                   windows=["1d"], ttl="30d")
+habit = FeatureView("user_days", entity="user_id", on=["click"], aggregations=[Count()], windows=["6h"], ttl="30d")
+"""
+
+
+def test_views_that_join_learn_of_pseudonyms(settings: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "views.py").write_text(VIEW)
+    more = {"features": tmp_path / "views.py"}
+    events, home = written(tmp_path / "in.jsonl", EVENTS), tmp_path / "home"
+    replayed(home, events, settings=settings, features=True)
+    told = dataclasses.replace(Settings(data_dir=home), **(settings | more))
+    request = JobRequest(kind="replay", sources=(str(events),))
+    with pytest.raises(UsageError, match="No job in"):
+        backfill_features(request, dataclasses.replace(told, pseudonymize=None), QUIET)
+    assert backfill_features(request, told, QUIET).reached
+    assert replayed(home, events, settings=settings | more, features=True).resumed
+    always = written(tmp_path / "mapped.jsonl", EVENTS, mapped)
+    whole = results(tmp_path / "whole", always, settings=UTC | more, features=True)
+    assert differing_files(exported(home), whole) == []
+    assert places_with(home, home / "export", MARK, SECRET) == set()
