@@ -23,7 +23,7 @@ def build_feature_backfill(
     pipeline: beam.Pipeline, sources: list[SourceConfig], options: LiveRoomOptions
 ) -> None:
     """Compose the pipeline; what it does not accept, the job beside has put into dead letters."""
-    read = pipeline | ReadEvents(sources)
+    read = pipeline | ReadEvents(sources, options.pseudonyms)
     new = read.events | Sharded("Dedup", partial(_dedup, options), ("features", "dead"), options.job)
     _ = new.features | Sharded("Features", partial(_features, options), (), options.job)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW
+from schemas.pseudonyms import Pseudonyms
 from transforms.features.view import FeatureView
 from transforms.features.views import SHIPPED
 from transforms.intake import TimeBounds
@@ -29,7 +30,9 @@ class LiveRoomOptions:
     views: tuple[FeatureView, ...] = SHIPPED
     """None: no features."""
     erased: tuple[str, ...] = ()
-    """Users of whom no feature may know anything."""
+    """Users of whom no feature may know anything, as ids are stored."""
+    pseudonyms: Pseudonyms | None = None
+    """Replace ids of users where events come in; None: ids stay as they came."""
     publish_every_s: float = 1.0
     publish_boards_every_s: float = 2.0
     publish_credits_every_s: float = 1.0

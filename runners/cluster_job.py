@@ -11,6 +11,7 @@ from runners.embedded_redis import OpenRedis
 from runners.job_sources import Opener, OpenKafka
 from runners.job_store import CLEAN, RUNNING, JobStore
 from runners.jobs_request import JobRequest
+from runners.pseudonyms import pseudonyms_of
 from runners.redis_patience import patiently
 from runners.settings import Settings
 
@@ -54,7 +55,7 @@ class ClusterJob:
 
     def begin(self) -> None:
         """Start from nothing: earlier figures go."""
-        patiently(self.redis, self.store.clear)
+        patiently(self.redis, partial(self.store.clear, pseudonyms_of(self.settings)))
         self.resumed = False
         self.known = {}
         self._attempt()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runners.job_sources import Opener, dimension_folder
 from runners.jobs_request import JobRequest
+from runners.pseudonyms import described_pseudonyms, pseudonyms_of
 from runners.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def cluster_options(
         recommender=request.recommender,
         views=feature_views(request, settings),
         erased=erased,
+        pseudonyms=pseudonyms_of(settings),
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,
         publish_boards_every_s=LIVE_BOARDS_S if soon else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if soon else REPLAY_PUBLISH_S,
@@ -129,4 +131,5 @@ def described(identity: str, request: JobRequest, settings: Settings, attempt: i
         "scopes": " ".join(job_dimensions(request).scopes),
         "synthetic": str(int(is_synthetic(request.sources))),
         "attribution_windows": " ".join(attribution_windows(request, settings)),
+        **described_pseudonyms(settings),
     }

@@ -21,6 +21,7 @@ from runners.job_sources import bounded, openers
 from runners.job_store import JobStore
 from runners.jobs_request import JobRequest
 from runners.progress import show_progress
+from runners.pseudonyms import pseudonyms_of
 from runners.redis_patience import patiently
 from runners.settings import Settings
 from schemas.errors import JobError, UsageError
@@ -203,6 +204,7 @@ class _Backfill:
             order_horizon_ms=settings.order_horizon_ms,
             dimensions=job_dimensions(self._request),
             views=feature_views(self._request, settings),
+            pseudonyms=pseudonyms_of(settings),
             job=self._checkpoints.job_id,
         )
 

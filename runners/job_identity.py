@@ -14,6 +14,7 @@ from typing import Any, Final
 from runners.composition import feature_views, job_dimensions
 from runners.job_sources import dimension_folder
 from runners.jobs_request import JobRequest
+from runners.pseudonyms import described_pseudonyms
 from runners.settings import Settings
 
 NO_VIEWS: Final = "none"
@@ -32,6 +33,7 @@ def job_id(request: JobRequest, settings: Settings) -> str:
         "sources": sources, "from": request.from_ms, "to": request.to_ms,
         "dims": str(dims.resolve()) if dims else None, "scopes": job_dimensions(request).scopes,
     }  # fmt: skip
+    read |= described_pseudonyms(settings)
     made = {"recommender": request.recommender, "attribution": request.attribution}
     return f"{_digest(read)}-{_digest(made)}-{_views_digest(request, settings)}"
 

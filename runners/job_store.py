@@ -18,10 +18,12 @@ from schemas.keys import (
     features_key,
     job_key,
     pack,
+    recommender_key,
     snapshot_key,
     unpack,
     unpack_version,
 )
+from schemas.pseudonyms import FINGERPRINT, Pseudonyms, is_pseudonym
 from schemas.scripts import TOMBSTONE
 from serving.erasure import bury
 
@@ -92,20 +94,51 @@ class JobStore:
                         self._redis.expire(key, RETIRED_S)
         return generation
 
-    def clear(self) -> None:
-        """Delete every figure; the epoch and the tombstones of who was forgotten stay."""
+    def clear(self, pseudonyms: Pseudonyms | None = None) -> None:
+        """Delete every figure; the epoch and the tombstones of who was forgotten stay.
+
+        With pseudonyms, tombstones that were put up under true ids from then on stand under these.
+        """
         keep = {epoch_key(self._namespace).encode(), erased_key(self._namespace).encode()}
+        renamed = self._renamed(pseudonyms) if pseudonyms else {}
         forgotten = self._tombstones()
+        self._erase(renamed.items())
         self._unlink(key for key in self._keys("*") if key not in keep)
-        for key, field in forgotten:
-            bury(self._redis, key, field)
+        for kind, named in forgotten:
+            user = renamed.get(named, named)
+            bury(self._redis, recommender_key(self._namespace, kind, user), user)
+        if renamed:
+            self._redis.hdel(erased_key(self._namespace), *renamed)
+
+    def _renamed(self, pseudonyms: Pseudonyms) -> dict[str, str]:
+        """Return the pseudonym of everybody who was forgotten under a true id.
+
+        What a kill in the middle of this left is told from true ids by being the pseudonym of one.
+        """
+        described = self.described()
+        came_as_ids = bool(described) and FINGERPRINT not in described
+        users = {*self.erased(), *(user for _, user in self._tombstones())}
+        renamed = {user: pseudonyms.of(user) for user in users if came_as_ids or not is_pseudonym(user)}
+        done = set(renamed.values())
+        return {user: hidden for user, hidden in renamed.items() if user not in done}
+
+    def _erase(self, renamed: Iterable[tuple[str, str]]) -> None:
+        key = erased_key(self._namespace)
+        for user, hidden in renamed:
+            erased_ms: Any = self._redis.hget(key, user)
+            if erased_ms is not None:
+                self._redis.hset(key, hidden, erased_ms)
 
     def _tombstones(self) -> list[tuple[str, str]]:
-        """Return where they are, in order of key and field."""
-        held: Any = [(key, self._redis.hgetall(key)) for key in sorted(self._keys("{r:u:*"))]
+        """Return of what kind of row and of whom they are, in order."""
+        held: Any = [
+            (kind, self._redis.hgetall(key))
+            for kind in ("u", "v")
+            for key in sorted(self._keys(f"{{r:{kind}:*"))
+        ]
         return [
-            (key.decode(), field.decode())
-            for key, values in held
+            (kind, field.decode())
+            for kind, values in held
             for field, value in sorted(values.items())
             if value == TOMBSTONE
         ]

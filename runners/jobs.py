@@ -29,6 +29,7 @@ from runners.job_sources import Opener, OpenFolder, openers
 from runners.job_store import CLEAN, RUNNING, JobStore
 from runners.jobs_request import JobRequest
 from runners.progress import show_progress
+from runners.pseudonyms import check_same_pseudonyms, described_pseudonyms, pseudonyms_of
 from runners.redis_patience import patiently
 from runners.settings import Settings
 from schemas.errors import JobError
@@ -76,6 +77,9 @@ def run_job(request: JobRequest, settings: Settings, console: "Console") -> JobR
             from transforms.io.kafka_sink import prepare_sink
 
             prepare_sink(settings.sink)
+        if not request.fresh:
+            described = JobStore(redis.client, settings.namespace).described()
+            check_same_pseudonyms(described, settings)
         if request.runner != "DirectRunner":
             from runners.cluster_jobs import run_elsewhere
 
@@ -148,7 +152,7 @@ def _begin(job: _Job) -> None:
     fresh.epoch = job.store.next_epoch()
     fresh.forget()
     job.checkpoints = fresh
-    job.store.clear()
+    job.store.clear(pseudonyms_of(job.settings))
 
 
 def _is_complete(job: _Job) -> bool:
@@ -214,6 +218,7 @@ def _description(job: _Job) -> dict[str, str]:
         "synthetic": str(int(is_synthetic(job.request.sources))),
         "attribution_windows": " ".join(attribution_windows(job.request, settings)),
         "allowed_lateness_ms": str(settings.allowed_lateness_ms),
+        **described_pseudonyms(settings),
     }  # fmt: skip
 
 
@@ -235,6 +240,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         recommender=job.request.recommender,
         views=feature_views(job.request, job.settings),
         erased=tuple(job.store.erased()),
+        pseudonyms=pseudonyms_of(job.settings),
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,
         publish_boards_every_s=LIVE_BOARDS_S if live or job.request.speed else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if live or job.request.speed else REPLAY_PUBLISH_S,

@@ -25,7 +25,7 @@ def compare_served(log: Path, events: Sequence[Path], dims: Path | None, setting
     """Replay what a `ServedLog` holds and compare; all lines are of one kind of entity."""
     lines = _lines(log)
     views = list(dict.fromkeys(name.partition(".")[0] for line in lines for name in line["values"]))
-    replayed = training_set(log, views, events, dims, settings)
+    replayed = training_set(log, views, events, dims, settings, stored=True)
     found = Comparison(reads=len(lines))
     for place, line in enumerate(lines):
         served: Mapping[str, Any] = line["values"]

@@ -51,6 +51,8 @@ class Settings:
     jwt_key: Path | None = None
     features: Path | None = None
     """A Python file of feature views."""
+    pseudonymize: Path | None = None
+    """A file with the secret that ids of users are replaced with."""
 
 
 class _Given(NamedTuple):
@@ -204,6 +206,7 @@ _FIELDS: Final = {field.name.removesuffix("_ms"): field.name for field in fields
 _PARSERS: Final[Mapping[str, Callable[[object], object]]] = {
     "data_dir": _path,
     "features": _path,
+    "pseudonymize": _path,
     "namespace": _namespace,
     "currency": _currency,
     "timezone": _timezone,

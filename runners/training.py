@@ -10,10 +10,13 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from runners.composition import time_bounds
+from runners.pseudonyms import pseudonyms_of
 from runners.settings import Settings
 from schemas.errors import SourceError, UsageError
+from schemas.features.identity import PERSONAL
 
 if TYPE_CHECKING:
+    from schemas.pseudonyms import Pseudonyms
     from transforms.features.training import Label, TrainingSet
     from transforms.features.view import FeatureView
 
@@ -23,23 +26,36 @@ AS_OF: Final = "as_of_ms"
 
 
 def training_set(
-    labels: Path, views: Sequence[str], events: Sequence[Path], dims: Path | None, settings: Settings
-) -> pa.Table:
+    labels: Path, views: Sequence[str], events: Sequence[Path], dims: Path | None, settings: Settings,
+    *, stored: bool = False,
+) -> pa.Table:  # fmt: skip
     """Return the labels with a column more for each feature of the views, which are of one kind of entity.
 
     Labels have the columns of the entity's fields and `at_ms`, and may have `as_of_ms`, the newest event that the
-    reader could know of; without it that is `at_ms`. Raises UsageError for labels or views that do not fit.
+    reader could know of; without it that is `at_ms`. With --pseudonymize, labels name users by their true ids and the
+    table by pseudonyms; `stored` labels have pseudonyms already. Raises UsageError for labels or views that do not fit.
     """
     from transforms.features.training import Label
 
     chosen = _chosen(views, settings)
     table = _labels(labels, chosen[0].entity)
+    pseudonyms = pseudonyms_of(settings)
+    if pseudonyms and not stored:
+        table = _hidden(table, chosen[0].entity, pseudonyms)
     rows = table.select([*chosen[0].entity, AT, AS_OF]).to_pylist()
     wanted = [
         Label(place, tuple(str(row[name]) for name in chosen[0].entity), row[AT], row[AS_OF])
         for place, row in enumerate(rows)
     ]
     return _joined(table, wanted, _opened(chosen, settings), feature_table(events, dims, settings))
+
+
+def _hidden(table: pa.Table, entity: Sequence[str], pseudonyms: "Pseudonyms") -> pa.Table:
+    """Return labels with the ids of users replaced."""
+    for name in PERSONAL.intersection(entity):
+        place, ids = table.schema.get_field_index(name), table[name].to_pylist()
+        table = table.set_column(place, name, pa.array([pseudonyms.of(str(each)) for each in ids]))
+    return table
 
 
 def _joined(table: pa.Table, labels: "list[Label]", made: "TrainingSet", events: pa.Table) -> pa.Table:
@@ -119,13 +135,15 @@ def _feature_batches(
     from transforms.io.dimensions import Dimensions
     from transforms.io.folder import event_files
     from transforms.pieces import BEFORE_ALL_MS, Piece, Progress
+    from transforms.pseudonymize import Pseudonymizer
 
     bounds = time_bounds(settings)
     routes = Routes(1, False, Dimensions.of(dims), False, True)
     dedup = DedupShard(0, bounds.dedup_horizon_ms, routes, lambda *_: None)
-    gate = compile_gate(settings.currency)
+    gate, pseudonyms = compile_gate(settings.currency), pseudonyms_of(settings)
+    pseudonymizer = Pseudonymizer(pseudonyms) if pseudonyms else None
     for path in event_files(list(events)):
-        intake, watermark = Intake(gate, bounds), BEFORE_ALL_MS
+        intake, watermark = Intake(gate, bounds, pseudonymizer), BEFORE_ALL_MS
         for batch in EventBatches().read(path):
             taken = intake.take(without_lines(batch, refusals_batch([])), watermark)
             watermark = taken.highest_ms

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from schemas.keys import job_key, progress_key
 from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW, SCOPES
+from schemas.pseudonyms import FINGERPRINT
 from serving.access import Store, read_each
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
@@ -41,6 +42,11 @@ class JobState:
     def attribution_windows(self) -> tuple[str, ...]:
         """The attribution windows that credit is published under; none where nothing is credited."""
         return tuple(self.description.get("attribution_windows", DEFAULT_ATTRIBUTION_WINDOW).split())
+
+    @property
+    def pseudonyms(self) -> str | None:
+        """The fingerprint of the secret that pseudonyms of users are made with; None where the job makes none."""
+        return self.description.get(FINGERPRINT)
 
     @property
     def as_of_ms(self) -> int | None:

@@ -19,6 +19,7 @@ from schemas.events import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
 from schemas.gate import Gate
 from transforms.canonical import canonical_json
 from transforms.pieces import BEFORE_ALL_MS
+from transforms.pseudonymize import Pseudonymizer
 from transforms.state.hashing import Hashes, fold, hash_numbers, hash_text
 from transforms.state.seen import ANCIENT, LATE
 
@@ -64,10 +65,13 @@ class Taken:
 
 
 class Intake:
-    """Judges blocks of one source; holds no state, so a block may be judged on any thread."""
+    """Judges blocks of one source; holds no state, so a block may be judged on any thread.
 
-    def __init__(self, gate: Gate, bounds: TimeBounds) -> None:
-        self._gate, self._bounds = gate, bounds
+    With a pseudonymizer, events are judged as they came, and nothing that leaves has an id of a user in it.
+    """
+
+    def __init__(self, gate: Gate, bounds: TimeBounds, pseudonymizer: Pseudonymizer | None = None) -> None:
+        self._gate, self._bounds, self._hiding = gate, bounds, pseudonymizer
 
     def take(
         self,
@@ -83,12 +87,14 @@ class Intake:
         """
         verdicts = self._gate.verdicts(block.events)
         arrived = _arrival(block.lines, ingested_at_ms)
-        refused = block.refused
+        refused = self._hiding.letters(block.refused) if self._hiding else block.refused
         good = np.flatnonzero(verdicts == 0)
         events = block.events
         if len(good) < events.num_rows:
             refused = _joined(refused, self._refusals(block, verdicts, arrived))
             events = events.take(pa.array(good))
+        if self._hiding:
+            events = self._hiding.events(events)
         times = event_times_ms(events)
         late, highest_ms = self._lateness(times, highest_ms, floor_ms)
         admitted = pa.RecordBatch.from_arrays(
@@ -96,12 +102,16 @@ class Intake:
                 *events.columns,
                 *_hash_columns(events),
                 pa.array(late),
-                block.line_column(good),
+                self._lines(block, good),
                 _taken(arrived, good),
             ],
             schema=ADMITTED_SCHEMA,
         )
         return Taken(admitted, refused, highest_ms)
+
+    def _lines(self, block: Decoded, good: npt.NDArray[np.int64]) -> pa.Array:
+        """Return the lines of events, which those that are refused later are told by; none where ids are hidden."""
+        return pa.nulls(len(good), pa.binary()) if self._hiding else block.line_column(good)
 
     def _lateness(
         self, times: npt.NDArray[np.int64], highest_ms: int, floor_ms: int
@@ -119,13 +129,18 @@ class Intake:
         rows = np.flatnonzero(verdicts)
         events = block.events.take(pa.array(rows))
         rules = [self._gate.rules[v - 1] for v in verdicts[rows].tolist()]
+        raw = (
+            pa.array(canonical_json(self._hiding.events(events)), pa.binary())
+            if self._hiding
+            else _own_bytes(block, rows, events)
+        )
         return pa.RecordBatch.from_arrays(
             [
                 events["event_id"],
                 pa.array([rule.reason for rule in rules], pa.string()),
                 pa.array([rule.name for rule in rules], pa.string()),
                 pa.array([rule.detail for rule in rules], pa.string()),
-                _own_bytes(block, rows, events),
+                raw,
                 events["event_time"],
                 arrived.take(pa.array(rows)),
             ],

@@ -56,7 +56,9 @@ def demo(
 
     settings = _apart(settings, data)
     sample = _sample(data, settings)
-    settings = dataclasses.replace(settings, currency=sample.currency, timezone=sample.timezone)
+    settings = dataclasses.replace(
+        settings, currency=sample.currency, timezone=sample.timezone, pseudonymize=None
+    )
     request = JobRequest(
         "replay",
         (str(sample.path),),

@@ -15,7 +15,7 @@ from runners.settings import Settings
 EXAMPLE = "interestream export results --data-dir .interestream/demo"
 
 
-@configured(*options.WHERE, "features", "currency", "timezone")
+@configured(*options.OF_USERS, "features", "currency", "timezone")
 def export(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="New, empty, or an earlier export, which is replaced.")

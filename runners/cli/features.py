@@ -8,7 +8,7 @@ import typer
 
 from runners.cli import options
 from runners.cli.configured import configured
-from runners.cli.looking import reading
+from runners.cli.looking import asked_ids, reading
 from runners.cli.output import console, note, print_json, print_table
 from runners.moments import parse_bounds, parse_moment
 from runners.settings import Settings
@@ -88,7 +88,7 @@ def describe(
 
 
 @features.command("get", epilog=f"Example: {GET_EXAMPLE}")
-@configured(*options.WHERE)
+@configured(*options.OF_USERS)
 def get(
     entity: Entity,
     ids: Ids,
@@ -104,11 +104,12 @@ def get(
     """Show the features of one entity, each with whether it is fresh."""
     with reading(settings) as reader:
         at_ms = parse_moment(at, reader.job().timezone) if at else None
-        [found] = reader.features(entity, [ids], view or (), at_ms)
+        stored = asked_ids(reader, settings, entity.split("+"), ids)
+        [found] = reader.features(entity, [stored], view or (), at_ms)
     if as_json:
         print_json(
             {
-                "entity": entity, "ids": list(found.ids), "event_time_ms": found.event_time_ms,
+                "entity": entity, "ids": ids, "event_time_ms": found.event_time_ms,
                 "written_ms": found.written_ms, "watermark_ms": found.watermark_ms, "age_ms": found.age_ms,
                 "features": {
                     name: {"value": value, "status": found.statuses[name]} for name, value in found.values.items()
@@ -121,7 +122,7 @@ def get(
 
 
 @features.command("compare", epilog=f"Example: {COMPARE_EXAMPLE}")
-@configured("features", "currency", "timezone")
+@configured("features", "currency", "timezone", "pseudonymize")
 def compare(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="What a ServedLog wrote.")],
     *,
@@ -148,7 +149,7 @@ def compare(
 
 @features.command("backfill", epilog=f"Example: {BACKFILL_EXAMPLE}")
 @configured(
-    *options.WHERE, "currency", "timezone", "max_out_of_orderness", "allowed_lateness", "dedup_horizon", "order_horizon",
+    *options.OF_USERS, "currency", "timezone", "max_out_of_orderness", "allowed_lateness", "dedup_horizon", "order_horizon",
     "attribution_window", "features", "batch_rows", "checkpoint_every",
 )  # fmt: skip
 def backfill(
@@ -187,7 +188,7 @@ def backfill(
 
 
 @features.command("forget", epilog=f"Example: {FORGET_EXAMPLE}")
-@configured(*options.WHERE)
+@configured(*options.OF_USERS)
 def forget(
     user_id: Annotated[str, typer.Argument(metavar="USER_ID", help="Who is to be forgotten.")],
     *,
@@ -199,11 +200,13 @@ def forget(
     What stands in Redis goes at once; a job that is running drops what it holds when it is next started.
     """
     from runners.embedded_redis import open_redis
-    from serving.access import Store
     from serving.forgetting import forget_user
+    from serving.reader import Reader
 
     with open_redis(settings.redis, settings.data_dir) as store:
-        gone = forget_user(Store(store.client, settings.namespace), user_id)
+        reader = Reader(store.client, settings.namespace)
+        [stored] = asked_ids(reader, settings, ["user_id"], [user_id])
+        gone = forget_user(reader.store, stored, also=user_id)
     if as_json:
         print_json({"user_id": user_id, "erased": gone.feature_records, **asdict(gone)})
         return

@@ -1,6 +1,6 @@
 """Opening the Redis that a look-up reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,3 +24,11 @@ def reading(settings: Settings) -> "Iterator[Reader]":
         )
     with open_redis(settings.redis, settings.data_dir) as store:
         yield Reader(store.client, settings.namespace)
+
+
+def asked_ids(reader: "Reader", settings: Settings, fields: Sequence[str], ids: Sequence[str]) -> list[str]:
+    """Return what ids stand under: with --pseudonymize, those of users are asked for by the true ones."""
+    from runners.pseudonyms import pseudonyms_of
+    from serving.pseudonyms import stored_entity
+
+    return stored_entity(reader.job(), pseudonyms_of(settings), fields, ids)

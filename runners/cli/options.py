@@ -24,6 +24,7 @@ _TIME: Final = _Panel("Time, order and money")
 _LOAD: Final = _Panel("Load")
 _NET: Final = _Panel("Where it listens")
 _AUTH: Final = _Panel("Who may ask")
+_USERS: Final = _Panel("Who users are")
 
 CONFIG: Final = _WHERE.option(Path, "--config", "FILE", "Settings as TOML.", "./interestream.toml")
 
@@ -53,6 +54,9 @@ SETTINGS: Final = {
     ),
     "features": _WHERE.option(
         Path, "--features", "FILE", "A Python file that declares feature views, beside those that ship."
+    ),
+    "pseudonymize": _USERS.option(
+        Path, "--pseudonymize", "FILE", "A secret: user ids are replaced by keyed hashes."
     ),
     "sink": _WHERE.option(
         str,
@@ -87,6 +91,9 @@ SETTINGS: Final = {
 
 WHERE: Final = ("redis", "data_dir")
 """The settings of commands that only look things up."""
+
+OF_USERS: Final = (*WHERE, "pseudonymize")
+"""The settings of commands that are asked about users, by their true ids."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

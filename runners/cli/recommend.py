@@ -7,7 +7,7 @@ import typer
 
 from runners.cli import options
 from runners.cli.configured import configured
-from runners.cli.looking import reading
+from runners.cli.looking import asked_ids, reading
 from runners.cli.output import note, print_json, print_table
 from runners.moments import parse_moment
 from runners.settings import Settings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLE = "interestream recommend 17850 --k 5"
 
 
-@configured(*options.WHERE)
+@configured(*options.OF_USERS)
 def recommend(
     user_id: Annotated[str, typer.Argument(metavar="USER_ID")],
     *,
@@ -57,7 +57,8 @@ def recommend(
         now_ms = parse_moment(at, reader.job().timezone) if at else None
         tried = Exploration(explore, seed) if explore else None
         ask = reader.recommend_rooms if rooms else partial(reader.recommend, room_id=room, explore=tried)
-        answer = ask(user_id, k, now_ms)
+        [stored] = asked_ids(reader, settings, ["user_id"], [user_id])
+        answer = ask(stored, k, now_ms)
     kind = "room" if rooms else "item"
     if as_json:
         print_json(

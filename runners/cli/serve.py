@@ -16,7 +16,7 @@ _AUTH: Final = "Who may ask"
 _NET: Final = "Where it listens"
 
 
-@configured(*options.WHERE, "host", "port", "keys", "jwt_key", "max_staleness")
+@configured(*options.OF_USERS, "host", "port", "keys", "jwt_key", "max_staleness")
 def serve(
     *,
     settings: Settings,
@@ -48,12 +48,6 @@ def serve(
         bool,
         typer.Option("--without-keys", help="Ask nobody for a key, wherever from.", rich_help_panel=_AUTH),
     ] = False,
-    pseudonymize: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="A secret: user ids in requests are hashed with it.", rich_help_panel=_AUTH
-        ),
-    ] = None,
     ready_staleness: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Not ready when figures are older than this.")
     ] = None,
@@ -69,12 +63,13 @@ def serve(
     from runners.embedded_redis import open_redis
     from serving.http.config import ServeConfig
     from serving.http.server import serve as serve_until_told
+    from serving.pseudonyms import check_pseudonyms
 
     config = ServeConfig(
         settings.namespace, settings.host, settings.port, settings.max_staleness_ms,
         parse_duration(ready_staleness) if ready_staleness else None,
         settings.keys, settings.jwt_key, jwt_audience, without_keys, certificate, private_key, rate_limit,
-        tuple(origin or ()), tuple(allow_host or ()), pseudonymize,
+        tuple(origin or ()), tuple(allow_host or ()), settings.pseudonymize,
     )  # fmt: skip
 
     def listening(port: int) -> None:
@@ -85,5 +80,7 @@ def serve(
         note(f"Serving at {url}; Ctrl-C ends it.")
 
     with open_redis(settings.redis, settings.data_dir) as redis:
-        serve_until_told(open_service(redis, config), listening)
+        service = open_service(redis, config)
+        check_pseudonyms(service.open_reader().job(), service.pseudonyms)
+        serve_until_told(service, listening)
     note("Stopped.")

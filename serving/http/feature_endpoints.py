@@ -65,9 +65,7 @@ async def _read(service: Service, entity: str, ids: list[str], features: list[st
 
 async def found_features(service: Service, entity: str, ids: list[str], features: list[str] | None) -> Found:
     """Read features of entities of one kind, users by what stands for them in Redis."""
-    kind = entity_of(entity)
-    stored = [service.stored_user(each) for each in ids] if kind == "user_id" else ids
-    return await read_rows(service.store, kind, stored, features)
+    return await read_rows(service.store, entity_of(entity), ids, features, service.pseudonyms)
 
 
 def whose(asked: Asked[EntityPath, Nothing, None]) -> Subject:

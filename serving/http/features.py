@@ -9,6 +9,7 @@ import msgspec
 from schemas.errors import UsageError
 from schemas.features.identity import entity_id
 from schemas.features.layout import EntityLayout, Feature
+from schemas.pseudonyms import Pseudonyms
 from serving.feature_rows import Chosen, FeatureRow, feature_rows
 from serving.features import FeatureState, feature_answers, feature_commands
 from serving.generations import last_generation, saw_generation
@@ -46,15 +47,20 @@ class Found(NamedTuple):
 
 
 async def read_rows(
-    store: AsyncStore, entity: str, ids: Sequence[str], features: Sequence[str] | None
-) -> Found:
+    store: AsyncStore, entity: str, ids: Sequence[str], features: Sequence[str] | None,
+    pseudonyms: Pseudonyms | None = None,
+) -> Found:  # fmt: skip
     """Return each id's features; an id of several fields has `+` between them.
 
     `features` are `view:name`, or `view` for all of one; None is all of the entity. Raises a problem for what is not kept.
     """
-    wanted = [entity_id(each.split("+", entity.count("+"))) for each in ids]
+    names = entity.split("+")
+    wanted = [each.split("+", len(names) - 1) for each in ids]
+    if any(len(each) != len(names) for each in wanted):
+        pseudonyms = None
+    fields = [entity_id(each, pseudonyms, names) for each in wanted]
     try:
-        seen, state, held = await _read(store, entity, wanted)
+        seen, state, held = await _read(store, entity, fields)
         layout = state.layout(entity)
     except UsageError as error:
         raise RequestError(404, str(error), _NO_HINT) from error

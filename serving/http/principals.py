@@ -1,7 +1,6 @@
 """Who asks: by an API key, whose hash alone is kept, or by a signed token (JWT)."""
 
 import hashlib
-import hmac
 import tomllib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -12,11 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from schemas.errors import UsageError
+from schemas.secret_file import secret_bytes
 from serving.http.config import ServeConfig
 from serving.http.endpoint import ACCESS
 from serving.http.problems import RequestError
 
-_SHORTEST_SECRET: Final = 32
 _TOKENS_KEPT: Final = 10_000
 _ASYMMETRIC: Final = ("RS256", "PS256", "ES256", "EdDSA")
 _SYMMETRIC: Final = ("HS256", "HS384", "HS512")
@@ -156,25 +155,3 @@ def read_secret(path: Path) -> tuple[Any, Sequence[str]]:
     if data.startswith(b"-----BEGIN"):
         return data, _ASYMMETRIC
     return data, _SYMMETRIC
-
-
-def secret_bytes(path: Path) -> bytes:
-    """Return a secret from its file; raises UsageError for one that could be guessed."""
-    try:
-        data = path.read_bytes().strip()
-    except OSError as error:
-        raise UsageError(f"The secret in {path} cannot be read: {error.strerror}.") from error
-    if len(data) < _SHORTEST_SECRET:
-        raise UsageError(
-            f"The secret in {path} has {len(data)} bytes; it needs {_SHORTEST_SECRET}. Make one: openssl rand -hex 32"
-        )
-    return data
-
-
-def pseudonym(secret: bytes, user_id: str) -> str:
-    """Return what stands for a user: an HMAC-SHA256 of the id, which only holders of the secret can make.
-
-    >>> pseudonym(b"0" * 32, "u1")[:16], len(pseudonym(b"0" * 32, "u1"))
-    ('464cb5026eafe79a', 32)
-    """
-    return hmac.new(secret, user_id.encode(), hashlib.sha256).hexdigest()[:32]

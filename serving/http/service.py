@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.pseudonyms import Pseudonyms, read_pseudonyms
 from serving.http.answers import told
 from serving.http.config import ServeConfig
 from serving.http.hub import Hub
 from serving.http.meters import Meters
-from serving.http.principals import Doorkeeper, pseudonym, secret_bytes
+from serving.http.principals import Doorkeeper
 from serving.http.store import AsyncStore, Seen
 from serving.job import JobState
 from serving.reader import Reader
@@ -35,12 +36,12 @@ class Service:
     meters: Meters = field(init=False, default_factory=Meters)
     stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     """Set when the server is told to end, so that streams do."""
-    _pseudonym_secret: bytes | None = field(init=False, default=None, repr=False)
+    pseudonyms: Pseudonyms | None = field(init=False)
+    """With --pseudonymize: what stands for users in Redis."""
 
     def __post_init__(self) -> None:
         self.doorkeeper, self.hub = Doorkeeper(self.config), Hub(self)
-        if self.config.pseudonym_file:
-            self._pseudonym_secret = secret_bytes(self.config.pseudonym_file)
+        self.pseudonyms = read_pseudonyms(self.config.pseudonym_file)
 
     async def timezone(self) -> str:
         """Return whose midnights begin days; costs a round trip until the job is known."""
@@ -59,4 +60,4 @@ class Service:
 
     def stored_user(self, user_id: str) -> str:
         """Return a user's id as it stands in Redis: with --pseudonymize, the pseudonym."""
-        return pseudonym(self._pseudonym_secret, user_id) if self._pseudonym_secret else user_id
+        return self.pseudonyms.of(user_id) if self.pseudonyms else user_id

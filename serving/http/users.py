@@ -5,9 +5,13 @@ from typing import Final
 
 import msgspec
 
-from serving.forgetting import forget_user
+from schemas.errors import UsageError
+from serving.forgetting import ForgottenUser, forget_user
 from serving.http.endpoint import FORGET, Asked, Endpoint, Nothing
+from serving.http.problems import RequestError
 from serving.http.recommendations import UserPath
+from serving.http.service import Service
+from serving.pseudonyms import stored_user
 
 
 class Forgotten(msgspec.Struct):
@@ -21,11 +25,20 @@ class Forgotten(msgspec.Struct):
 
 async def forget(asked: Asked[UserPath, Nothing, None]) -> Forgotten:
     """Forget a user; costs a read of all dead letters, beside other requests."""
-    service, user_id = asked.service, asked.path.user_id
-    found = await asyncio.to_thread(
-        forget_user, service.open_reader().store, service.stored_user(user_id), also=user_id
-    )
+    user_id = asked.path.user_id
+    try:
+        found = await asyncio.to_thread(_forgotten, asked.service, user_id)
+    except UsageError as error:
+        raise RequestError(
+            409, str(error), "Nobody was forgotten. Start the server with the job's secret."
+        ) from error
     return Forgotten(user_id, found.recommender_rows, found.dead_letters, found.feature_records)
+
+
+def _forgotten(service: Service, user_id: str) -> ForgottenUser:
+    reader = service.open_reader()
+    stored = stored_user(reader.job(), service.pseudonyms, user_id)
+    return forget_user(reader.store, stored, also=user_id)
 
 
 FORGET_USER: Final = Endpoint(

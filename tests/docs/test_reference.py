@@ -94,7 +94,7 @@ def test_settings_and_their_defaults() -> None:
     assert actual.pop("redis") is None
     assert described.pop("sink") == "none"
     assert actual.pop("sink") is None
-    for name in ("keys", "jwt_key"):
+    for name in ("keys", "jwt_key", "pseudonymize"):
         assert described.pop(name) == "none"
         assert actual.pop(name) is None
     assert described.pop("features") == "none"

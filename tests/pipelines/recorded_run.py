@@ -15,6 +15,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipelines.live_room import build_live_room
 from pipelines.options import LiveRoomOptions
 from runners.job_sources import OpenFolder
+from schemas.pseudonyms import Pseudonyms
 from transforms.deadletters import _KeepDoFn
 from transforms.io.read import SourceConfig
 from transforms.pieces import Piece, PieceCoder
@@ -65,13 +66,14 @@ class Nowhere(Lossless):
     def flush(self) -> None: ...
 
 
-def composed(pipeline: beam.Pipeline, path: Path) -> beam.Pipeline:
+def composed(pipeline: beam.Pipeline, path: Path, pseudonyms: Pseudonyms | None = None) -> beam.Pipeline:
     """Add the steps of the pipeline over one file."""
-    build_live_room(pipeline, [SourceConfig(OpenFolder((path,), 1000, False))], LiveRoomOptions(Nowhere()))
+    options = LiveRoomOptions(Nowhere(), pseudonyms=pseudonyms)
+    build_live_room(pipeline, [SourceConfig(OpenFolder((path,), 1000, False))], options)
     return pipeline
 
 
-def recorded() -> Recording:
+def recorded(person: str = "u1", pseudonyms: Pseudonyms | None = None) -> Recording:
     """Run some events of every type, one of them bad, through the pipeline."""
     recording, log, keep = Recording(), _ShardDoFn._log, _KeepDoFn.process
 
@@ -94,12 +96,13 @@ def recorded() -> Recording:
         mock.patch.object(_KeepDoFn, "process", watched_keep),
     ):
         path = Path(folder) / "events.jsonl"
-        path.write_text("".join(json.dumps(event) + "\n" for event in _numbered()), encoding="utf-8")
+        path.write_text("".join(json.dumps(event) + "\n" for event in _numbered(person)), encoding="utf-8")
         runner = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(["--streaming"]))
-        composed(runner, path).run().wait_until_finish()
+        composed(runner, path, pseudonyms).run().wait_until_finish()
     return recording
 
 
-def _numbered() -> Iterator[dict[str, Any]]:
+def _numbered(person: str) -> Iterator[dict[str, Any]]:
     for number, event in enumerate(EVENTS):
-        yield event | {"event_id": f"e{number}", "event_time": T0 + 1000 * number}
+        named = {"user_id": person} if "user_id" in event else {}
+        yield event | named | {"event_id": f"e{number}", "event_time": T0 + 1000 * number}

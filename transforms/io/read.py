@@ -19,12 +19,14 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Duration, Timestamp
 
 from schemas.gate import compile_gate
+from schemas.pseudonyms import Pseudonyms
 from transforms import checkpoints
 from transforms.counting import counter
 from transforms.intake import ADMITTED_SCHEMA, ID_HASH, Intake, TimeBounds
 from transforms.io.blocks import Place, Reader
 from transforms.io.session import Position, Read, Session
 from transforms.pieces import BEFORE_ALL_MS, FINAL, IDLE, LATER, SOON, Keyed, Piece, Progress
+from transforms.pseudonymize import Pseudonymizer
 from transforms.routing import sent
 from transforms.shards import typed
 from transforms.shared import Shared
@@ -142,8 +144,11 @@ class _Running:
 
 
 class _ReadDoFn(beam.DoFn):
-    def __init__(self, configs: list[SourceConfig]) -> None:
+    """Holds the secret of pseudonyms itself: configs are its elements, which a cluster keeps in checkpoints."""
+
+    def __init__(self, configs: list[SourceConfig], pseudonyms: Pseudonyms | None) -> None:
         self._told = {config.reader: config for config in configs}
+        self._pseudonyms = pseudonyms
         self._shared = Shared(_Running)
 
     def setup(self) -> None:
@@ -206,7 +211,8 @@ class _ReadDoFn(beam.DoFn):
             return session
         if session is not None:
             session.close()
-        intake = Intake(compile_gate(config.currency), config.bounds)
+        pseudonymizer = Pseudonymizer(self._pseudonyms) if self._pseudonyms else None
+        intake = Intake(compile_gate(config.currency), config.bounds, pseudonymizer)
         session = Session(config.open_reader, position, intake, config.bounds, config.between_ms)
         self._sessions[config.reader] = session
         return session
@@ -331,14 +337,17 @@ def _raise_watermark(estimator: Any, stamp: Timestamp) -> None:
 
 
 class ReadEvents(beam.PTransform):
-    """Read sources into pieces keyed by shard of event id; dead letters come as output `dead`."""
+    """Read sources into pieces keyed by shard of event id; dead letters come as output `dead`.
 
-    def __init__(self, configs: list[SourceConfig]) -> None:
+    With pseudonyms, no id of a user leaves it.
+    """
+
+    def __init__(self, configs: list[SourceConfig], pseudonyms: Pseudonyms | None = None) -> None:
         super().__init__()
-        self._configs = configs
+        self._configs, self._pseudonyms = configs, pseudonyms
 
     def expand(self, pipeline: Any) -> Any:
         """Apply one splittable step to all readers."""
-        read = beam.ParDo(_ReadDoFn(self._configs)).with_output_types(Keyed)
+        read = beam.ParDo(_ReadDoFn(self._configs, self._pseudonyms)).with_output_types(Keyed)
         sources = pipeline | "Begin" >> beam.Impulse() | "Sources" >> beam.ParDo(_SourcesDoFn(self._configs))
         return typed(sources | "Read" >> read.with_outputs("dead", main="events"), ("dead", "events"))

@@ -23,7 +23,6 @@ from online_models.payload import Ranked, UserPayload
 from runners.embedded_redis import OpenRedis
 from schemas.keys import recommender_key
 from schemas.scripts import TOMBSTONE
-from serving.http.principals import pseudonym
 
 SECRET = "p" * 40
 HS256 = b'{"alg":"HS256","typ":"JWT"}'
@@ -97,7 +96,7 @@ def test_tls_is_spoken_where_a_certificate_is_given(published_store: OpenRedis, 
 def test_user_ids_are_hashed_before_anything_is_looked_up(published_store: OpenRedis, tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text(SECRET)
-    hidden = pseudonym(SECRET.encode(), "u1")
+    hidden = hmac.new(SECRET.encode(), b"u1", hashlib.sha256).hexdigest()[:32]
     with served(published_store, pseudonym_file=path) as (_, url), asking(url) as client:
         assert client.delete("/v1/users/u1").json()["user_id"] == "u1"
     assert published_store.client.hget(recommender_key("is", "u", hidden), hidden) == TOMBSTONE
