@@ -37,7 +37,7 @@ BOARD_SPACING: Final = 49
 
 def build_live_room(pipeline: beam.Pipeline, sources: list[SourceConfig], options: LiveRoomOptions) -> None:
     """Compose the pipeline; step names are part of its state and never change."""
-    read = pipeline | ReadEvents(sources, options.pseudonyms)
+    read = pipeline | ReadEvents(sources, options.pseudonyms, options.read_by_timers)
     new = read.events | Sharded(
         "Dedup", partial(_dedup, options), ("new", "learn", "features", "dead"), options.job
     )

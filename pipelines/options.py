@@ -33,6 +33,8 @@ class LiveRoomOptions:
     """Users of whom no feature may know anything, as ids are stored."""
     pseudonyms: Pseudonyms | None = None
     """Replace ids of users where events come in; None: ids stay as they came."""
+    read_by_timers: bool = False
+    """Come back to sources by timers instead of a splittable step (`transforms.io.timed_read`)."""
     publish_every_s: float = 1.0
     publish_boards_every_s: float = 2.0
     publish_credits_every_s: float = 1.0

@@ -59,6 +59,7 @@ def cluster_options(
         views=feature_views(request, settings),
         erased=erased,
         pseudonyms=pseudonyms_of(settings),
+        read_by_timers=request.runner == "FlinkRunner",
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,
         publish_boards_every_s=LIVE_BOARDS_S if soon else REPLAY_BOARDS_S,
         publish_credits_every_s=LIVE_CREDITS_S if soon else REPLAY_PUBLISH_S,

@@ -1,64 +1,28 @@
-"""`ReadEvents`: the splittable source — sources to pieces of admitted events, and dead letters.
+"""`ReadEvents`: the source — sources to pieces of admitted events, and dead letters.
 
-The restriction is the reader's whole position, so any runner can stop it anywhere and go on elsewhere. It
-hands back after each block: every block then travels the pipeline before the next, memory is bounded, and
-checkpoints never wait. Between two blocks it offers a local checkpoint where there is one.
+As a splittable step its restriction is the reader's whole position, so any runner can stop it anywhere and go on
+elsewhere. It hands back after each block: every block then travels the pipeline before the next, memory is bounded,
+and checkpoints never wait. Flink is come back to by timers instead (`transforms.io.timed_read`).
 """
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
 from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.transforms.core import RestrictionProvider
-from apache_beam.transforms.window import TimestampedValue
-from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Duration, Timestamp
+from apache_beam.utils.timestamp import Duration, Timestamp
 
-from schemas.gate import compile_gate
 from schemas.pseudonyms import Pseudonyms
-from transforms import checkpoints
-from transforms.counting import counter
-from transforms.intake import ADMITTED_SCHEMA, ID_HASH, Intake, TimeBounds
-from transforms.io.blocks import Place, Reader
-from transforms.io.session import Position, Read, Session
-from transforms.pieces import BEFORE_ALL_MS, FINAL, IDLE, LATER, SOON, Keyed, Piece, Progress
-from transforms.pseudonymize import Pseudonymizer
-from transforms.routing import sent
+from transforms.io.session import Position
+from transforms.io.timed_read import TimedReadDoFn
+from transforms.io.visits import SourceConfig, Visits
+from transforms.pieces import Keyed
 from transforms.shards import typed
-from transforms.shared import Shared
-from transforms.tally import refused_counts
 
-_IDLE_S: Final = 0.005
-_PACE_STEP_S: Final = 0.2
-_IDLE_EVERY_S: Final = 0.5
-_IDLE_FOR_S: Final = 10.0
-_STAY_S: Final = 0.25
-"""How long a reader on a cluster goes on while more waits; a checkpoint waits for it, and each return has its price."""
-
-_LINGER_S: Final = 0.05
-"""How long a reader on a cluster lets events gather once it has taken all there were: each piece costs every step."""
-_JOINED_ROWS: Final = 8192
-"""Blocks on a cluster are joined up to so many events."""
-
-
-@dataclass(frozen=True)
-class SourceConfig:
-    """What one reader reads and how; `open_reader` must pickle. Times in UTC milliseconds."""
-
-    open_reader: Callable[[dict[str, Place]], Reader]
-    currency: str = "CNY"
-    bounds: TimeBounds = field(default_factory=TimeBounds)
-    between_ms: tuple[int | None, int | None] = (None, None)
-    speed: float | None = None
-    shards: int = 1
-    reader: int = 0
-    readers: int = 1
-    job: str | None = None
-    start: Position = field(default_factory=Position)
+__all__ = ["ReadEvents", "SourceConfig", "Stretch"]
 
 
 @dataclass(frozen=True)
@@ -130,34 +94,8 @@ class _SourcesDoFn(beam.DoFn):
         yield from self._configs
 
 
-@dataclass
-class _Running:
-    """What the readers of one process have open, by reader."""
-
-    sessions: dict[int, Session] = field(default_factory=dict)
-    begun: dict[int, tuple[float, int]] = field(default_factory=dict)
-    quiet: dict[int, tuple[float, float]] = field(default_factory=dict)
-
-    def all_sessions(self) -> list[Session]:
-        """Return every open session."""
-        return list(self.sessions.values())
-
-
-class _ReadDoFn(beam.DoFn):
-    """Holds the secret of pseudonyms itself: configs are its elements, which a cluster keeps in checkpoints."""
-
-    def __init__(self, configs: list[SourceConfig], pseudonyms: Pseudonyms | None) -> None:
-        self._told = {config.reader: config for config in configs}
-        self._pseudonyms = pseudonyms
-        self._shared = Shared(_Running)
-
-    def setup(self) -> None:
-        running = self._shared.take()
-        self._sessions, self._begun, self._quiet = running.sessions, running.begun, running.quiet
-
-    def teardown(self) -> None:
-        for session in self._shared.give_back(_Running.all_sessions):
-            session.close()
+class _ReadDoFn(Visits):
+    """Comes back by handing back."""
 
     @beam.DoFn.unbounded_per_element()
     def process(
@@ -166,188 +104,46 @@ class _ReadDoFn(beam.DoFn):
         tracker: Any = beam.DoFn.RestrictionParam(_Stretches()),
         estimator: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
     ) -> Iterator[Any]:
-        """Send one block, on a cluster as many as come at once, then hand back; end where the source does."""
-        element = self._told_now(element)
-        session = self._session(element, tracker.current_restriction().position)
-        if element.job:
-            checkpoints.of(element.job).offer()
-        if element.job and checkpoints.of(element.job).stopping:
-            yield from self._end(element, session, tracker, session.position.watermark_ms)
-            return
-        read = session.next()
-        if read is None:
-            if session.finished:
-                yield from self._end(element, session, tracker, session.end_ms)
-            else:
-                yield from self._idle(element, session, tracker)
-                tracker.defer_remainder(Duration(_IDLE_S))
-            return
-        began_s, drained = time.monotonic(), False
-        while read is not None:
-            yield from self._paced(element, read)
-            read = read if element.job or element.speed else _with_more(session, read)
-            if not tracker.try_claim(Stretch(read.position)):
-                return
-            stamp = _timestamp(session.position.watermark_ms)
-            yield from self._sent(element, session, read, stamp)
-            _raise_watermark(estimator, stamp)
-            drained = read.block.drained
-            stays = not (element.job or element.speed or drained)
-            read = session.next() if stays and time.monotonic() - began_s < _STAY_S else None
-        tracker.defer_remainder(Duration(_LINGER_S if drained and not element.job else 0))
+        """Visit the reader once, then hand back; end where the source does."""
 
-    def _told_now(self, saved: SourceConfig) -> SourceConfig:
-        """Return what the running command says of a reader: a savepoint holds what the one said that began the job.
+        def claim(position: Position, done: bool) -> bool:
+            claimed: bool = tracker.try_claim(Stretch(position, done))
+            return claimed
 
-        Which part of a topic a reader has is kept: with another number of readers nothing new counts.
-        """
-        told = self._told.get(saved.reader)
-        return told if told is not None and told.readers == saved.readers else saved
+        def reached(stamp: Timestamp) -> None:
+            # It must never go back.
+            current = estimator.current_watermark()
+            estimator.set_watermark(stamp if current is None else max(current, stamp))
 
-    def _session(self, config: SourceConfig, position: Position) -> Session:
-        """Go on with the running reader if it stands where the restriction does, else open one there."""
-        session = self._sessions.get(config.reader)
-        if session is not None and session.position == position:
-            return session
-        if session is not None:
-            session.close()
-        pseudonymizer = Pseudonymizer(self._pseudonyms) if self._pseudonyms else None
-        intake = Intake(compile_gate(config.currency), config.bounds, pseudonymizer)
-        session = Session(config.open_reader, position, intake, config.bounds, config.between_ms)
-        self._sessions[config.reader] = session
-        return session
-
-    def _paced(self, config: SourceConfig, read: Read) -> Iterator[Any]:
-        """Hold a block back until it is due at `speed` times real time."""
-        if config.speed and read.taken.admitted.num_rows:
-            first = read.taken.admitted["event_time"][0].value
-            began_s, began_ms = self._begun.setdefault(config.reader, (time.monotonic(), first))
-            due_s = began_s + (first - began_ms) / 1000 / config.speed
-            while (wait_s := due_s - time.monotonic()) > 0 and not _stopping(config):
-                time.sleep(min(wait_s, _PACE_STEP_S))
-        yield from ()
-
-    def _sent(self, config: SourceConfig, session: Session, read: Read, stamp: Timestamp) -> Iterator[Any]:
-        self._quiet[config.reader] = (time.monotonic(), 0.0)
-        progress = _progress(config, read.position, session.position.watermark_ms)
-        if config.job:
-            checkpoints.of(config.job).sent(config.reader, read.position, read.taken)
-        else:
-            counter(None)("events", read.taken.admitted.num_rows + read.taken.refused.num_rows)
-        if read.taken.refused.num_rows:
-            letters = (0, Piece(progress, (read.taken.refused,)))
-            yield beam.pvalue.TaggedOutput("dead", TimestampedValue(letters, stamp))
-        urgent = SOON if read.block.drained or config.speed else LATER
-        for _, (key, piece) in sent("", [read.taken.admitted], [ID_HASH], config.shards, progress, urgent):
-            stays = checkpoints.of(config.job).park(key, piece) if config.job else _telling(key, piece, read)
-            yield TimestampedValue((key, stays), stamp)
-
-    def _idle(self, config: SourceConfig, session: Session, tracker: Any) -> Iterator[Any]:
-        """Once a second, for a while after the last block: ask that what still waits be published."""
-        now = time.monotonic()
-        if session.position.places:
-            # A job that goes on publishes what it holds, or had on its way between steps, though nothing comes.
-            self._quiet.setdefault(config.reader, (now, 0.0))
-        data_s, asked_s = self._quiet.get(config.reader, (0.0, 0.0))
-        if now - data_s > _IDLE_FOR_S or now - max(data_s, asked_s) < _IDLE_EVERY_S:
-            return
-        position = replace(session.position, sequence=session.position.sequence + 1)
-        if tracker.try_claim(Stretch(position)):
-            session.position = position
-            self._quiet[config.reader] = (data_s, now)
-            if config.job:
-                checkpoints.of(config.job).sent(config.reader, position, None)
-            progress = _progress(config, position, session.position.watermark_ms)
-            yield from _told(config, progress, IDLE, session.position.watermark_ms)
-
-    def _end(self, config: SourceConfig, session: Session, tracker: Any, watermark_ms: int) -> Iterator[Any]:
-        """Tell everyone that nothing more comes, so that all is learned and published."""
-        places, sequence = session.position.places, session.position.sequence + 1
-        position = Position(places, sequence, max(watermark_ms, session.position.watermark_ms))
-        if not tracker.try_claim(Stretch(position, done=True)):
-            return
-        progress = _progress(config, position, watermark_ms)
-        if config.job:
-            checkpoints.of(config.job).sent(config.reader, position, None)
-        yield from _told(config, progress, FINAL, watermark_ms)
-
-
-def _with_more(session: Session, read: Read) -> Read:
-    """Join a block with those that are there behind it, of whatever partitions: what is small costs as much to send."""
-    reads, sequence = [read], read.position.sequence
-    while not reads[-1].block.drained and sum(_rows(each) for each in reads) < _JOINED_ROWS:
-        following = session.next()
-        if following is None:
-            break
-        reads.append(following)
-    if len(reads) == 1:
-        return read
-    session.position = replace(reads[-1].position, sequence=sequence)
-    taken = replace(
-        reads[-1].taken,
-        admitted=pa.concat_batches([each.taken.admitted for each in reads]),
-        refused=pa.concat_batches([each.taken.refused for each in reads]),
-    )
-    return Read(reads[-1].block, taken, session.position)
-
-
-def _rows(read: Read) -> int:
-    return read.taken.admitted.num_rows + read.taken.refused.num_rows
-
-
-def _telling(key: int, piece: Piece, read: Read) -> Piece:
-    """Let the first shard hear how many were refused beside: the source itself has no state to count in."""
-    if key or not read.taken.refused.num_rows:
-        return piece
-    return replace(piece, batches=(*piece.batches, refused_counts(read.taken.refused)))
-
-
-def _told(config: SourceConfig, progress: Progress, urgent: int, watermark_ms: int) -> Iterator[Any]:
-    """Tell every step how far the source is, without any events."""
-    stamp = _timestamp(watermark_ms)
-    yield beam.pvalue.TaggedOutput("dead", TimestampedValue((0, Piece(progress, (), urgent)), stamp))
-    for _, keyed in sent("", [_no_rows()], [ID_HASH], config.shards, progress, urgent):
-        yield TimestampedValue(keyed, stamp)
-
-
-def _progress(config: SourceConfig, position: Position, watermark_ms: int) -> Progress:
-    """Number a piece: by the job's own count on one machine, by the reader's elsewhere."""
-    sequence = checkpoints.of(config.job).next_sequence() if config.job else position.sequence
-    return Progress(config.reader, config.readers, sequence, watermark_ms)
-
-
-def _no_rows() -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], schema=ADMITTED_SCHEMA)
-
-
-def _stopping(config: SourceConfig) -> bool:
-    return bool(config.job) and checkpoints.of(config.job or "").stopping
-
-
-def _timestamp(watermark_ms: int) -> Timestamp:
-    if watermark_ms <= BEFORE_ALL_MS:
-        return MIN_TIMESTAMP
-    return min(Timestamp(micros=watermark_ms * 1000), MAX_TIMESTAMP)
-
-
-def _raise_watermark(estimator: Any, stamp: Timestamp) -> None:
-    """Raise Beam's watermark; it must never go back."""
-    current = estimator.current_watermark()
-    estimator.set_watermark(stamp if current is None else max(current, stamp))
+        again_s = yield from self._visit(element, tracker.current_restriction().position, claim, reached)
+        if again_s is not None:
+            tracker.defer_remainder(Duration(again_s))
 
 
 class ReadEvents(beam.PTransform):
     """Read sources into pieces keyed by shard of event id; dead letters come as output `dead`.
 
-    With pseudonyms, no id of a user leaves it.
+    With `pseudonyms`, ids of users are replaced before anything leaves; `by_timers` where a runner had better not be
+    handed back to (`transforms.io.timed_read`).
     """
 
-    def __init__(self, configs: list[SourceConfig], pseudonyms: Pseudonyms | None = None) -> None:
+    def __init__(
+        self, configs: list[SourceConfig], pseudonyms: Pseudonyms | None = None, by_timers: bool = False
+    ) -> None:
         super().__init__()
-        self._configs, self._pseudonyms = configs, pseudonyms
+        self._configs, self._pseudonyms, self._by_timers = configs, pseudonyms, by_timers
 
     def expand(self, pipeline: Any) -> Any:
-        """Apply one splittable step to all readers."""
-        read = beam.ParDo(_ReadDoFn(self._configs, self._pseudonyms)).with_output_types(Keyed)
+        """Apply one step to all readers."""
         sources = pipeline | "Begin" >> beam.Impulse() | "Sources" >> beam.ParDo(_SourcesDoFn(self._configs))
+        reading: Any = _ReadDoFn(self._configs, self._pseudonyms)
+        if self._by_timers:
+            reading = TimedReadDoFn(self._configs, self._pseudonyms)
+            keyed = beam.Map(_keyed).with_output_types(tuple[int, SourceConfig])
+            sources = sources | "Keyed" >> keyed
+        read = beam.ParDo(reading).with_output_types(Keyed)
         return typed(sources | "Read" >> read.with_outputs("dead", main="events"), ("dead", "events"))
+
+
+def _keyed(config: SourceConfig) -> tuple[int, SourceConfig]:
+    return config.reader, config
