@@ -33,8 +33,12 @@ _IDLE_FOR_S: Final = 10.0
 _STAY_S: Final = 0.25
 """How long a reader on a cluster goes on while more waits; a checkpoint waits for it, and each return has its price."""
 
-_LINGER_S: Final = 0.05
-"""How long a reader on a cluster lets events gather once it has taken all there were: each piece costs every step."""
+_LINGER_S: Final = 0.2
+"""How long a reader on a cluster lets events gather once it has taken the few that there were.
+
+Each piece costs every step behind, and each step sends as many on for each that it takes as it has shards.
+"""
+_FEW: Final = 1024
 _JOINED_ROWS: Final = 8192
 """Blocks on a cluster are joined up to so many events."""
 
@@ -62,6 +66,7 @@ class _Running:
     sessions: dict[int, Session] = field(default_factory=dict)
     begun: dict[int, tuple[float, int]] = field(default_factory=dict)
     quiet: dict[int, tuple[float, float]] = field(default_factory=dict)
+    gather_until_s: dict[int, float] = field(default_factory=dict)
 
     def all_sessions(self) -> list[Session]:
         """Return every open session."""
@@ -87,6 +92,7 @@ class Visits(beam.DoFn):
         """Take what the readers of this process have open."""
         running = self._shared.take()
         self._sessions, self._begun, self._quiet = running.sessions, running.begun, running.quiet
+        self._gather_until_s = running.gather_until_s
 
     def teardown(self) -> None:
         """Close it behind the last copy of the step."""
@@ -104,6 +110,8 @@ class Visits(beam.DoFn):
         session = self._session(element, position)
         if element.job:
             checkpoints.of(element.job).offer()
+        if (gathering_s := self._gather_until_s.get(element.reader, 0.0) - time.monotonic()) > 0:
+            return gathering_s
         if element.job and checkpoints.of(element.job).stopping:
             yield from self._end(element, session, claim, session.position.watermark_ms)
             return None
@@ -114,7 +122,7 @@ class Visits(beam.DoFn):
                 return None
             yield from self._idle(element, session, claim)
             return _IDLE_S
-        began_s, drained = time.monotonic(), False
+        began_s, taken = time.monotonic(), 0
         while read is not None:
             yield from self._paced(element, read)
             read = read if element.job or element.speed else _with_more(session, read)
@@ -123,10 +131,12 @@ class Visits(beam.DoFn):
             stamp = _timestamp(session.position.watermark_ms)
             yield from self._sent(element, session, read, stamp)
             reached(stamp)
-            drained = read.block.drained
-            stays = not (element.job or element.speed or drained)
+            taken += _rows(read)
+            stays = not (element.job or element.speed or read.block.drained)
             read = session.next() if stays and time.monotonic() - began_s < _STAY_S else None
-        return _LINGER_S if drained and not element.job else 0.0
+        if taken < _FEW and not (element.job or element.speed):
+            self._gather_until_s[element.reader] = began_s + _LINGER_S
+        return 0.0
 
     def _told_now(self, saved: SourceConfig) -> SourceConfig:
         """Return what the running command says of a reader: a savepoint holds what the one said that began the job.
