@@ -85,12 +85,12 @@ class Shadow:
         asked = max(predictions, 1)
         return {f"{name}_hit_rate_at_10": int(hits.sum()) / asked, f"{name}_mrr_at_10": reciprocal / asked}
 
-    def payload(self) -> bytes:
-        """What is published of it."""
-        model = self.model
-        since_ms = model.mix.now_ms if self.since_ms is None else self.since_ms
+    def payload(self, served_version: int) -> bytes:
+        """What is published of it, beside the served model of this version."""
+        now_ms = self.model.mix.now_ms
+        since_ms = now_ms if self.since_ms is None else self.since_ms
         return msgspec.msgpack.encode(
-            ShadowPayload(model.model_version, model.mix.now_ms, since_ms, self.settings, self.counters())
+            ShadowPayload(served_version, now_ms, since_ms, self.settings, self.counters())
         )
 
     def digest(self) -> str:

@@ -55,6 +55,7 @@ def cluster_options(
         attribution_windows=attribution_windows(request, settings),
         shards=shards,
         recommender=request.recommender,
+        shadow=request.shadow,
         views=feature_views(request, settings),
         erased=erased,
         publish_every_s=LIVE_PUBLISH_S if soon else REPLAY_PUBLISH_S,

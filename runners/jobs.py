@@ -233,6 +233,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         dimensions=job_dimensions(job.request),
         attribution_windows=attribution_windows(job.request, job.settings),
         recommender=job.request.recommender,
+        shadow=job.request.shadow,
         views=feature_views(job.request, job.settings),
         erased=tuple(job.store.erased()),
         publish_every_s=LIVE_PUBLISH_S if live or job.request.speed else REPLAY_PUBLISH_S,

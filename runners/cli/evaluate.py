@@ -80,7 +80,7 @@ def evaluate(
     delay_ms = parse_duration(label_delay)
     models[OURS] = blend(label_delay_ms=delay_ms)
     if counts := _counts(model_shards or []):
-        models |= sharded_models(counts, time.perf_counter, delay_ms)
+        models |= sharded_models(counts, time.process_time, delay_ms)
     log, refused = read_interactions(paths, settings.currency)
     result = predict_then_learn(log, models, last_half=last_half, every=every, once=once, unasked=unasked)
     if not result.predictions:

@@ -172,7 +172,9 @@ def test_whoever_did_the_same_few_things_is_ranked_for_at_once_and_as_if_alone(d
     together = dict(user_payloads(model.mix, np.arange(len(everyone))))
     for row, user in enumerate(everyone):
         for _, alone in user_payloads(model.mix, np.array([row])):
-            mine, shared = (msgspec.msgpack.decode(value, type=UserPayload) for value in (alone, together[user]))
+            mine, shared = (
+                msgspec.msgpack.decode(value, type=UserPayload) for value in (alone, together[user])
+            )
             assert shared.room_id == mine.room_id
             # Its own session is no neighbour of one's own: another's share of it is left out where a ranking is shared.
             assert set(shared.ranked.items) == set(mine.ranked.items)
