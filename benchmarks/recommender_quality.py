@@ -1,6 +1,6 @@
 """Prequential quality of the blend beside popularity and plain sequential rules, on real logs, in one run.
 
-    python benchmarks/recommender_quality.py [--only NAME] [--half last|all] [--ablate] [--json]
+    python benchmarks/recommender_quality.py [--only NAME] [--half last|all] [--ablate] [--model-shards N,N] [--json]
 
 Choices were made on the first halves of the first two logs; `--half last` reports the other ones. ml100k
 follows stream-recommender's protocol: five stars are positives, the first fifth of them is learned without
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from online_models.events import BATCH_SCHEMA, CLICK
 from online_models.prequential import ablations, default_models, evaluate
+from online_models.sharded_evaluation import sharded_models
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -69,12 +70,15 @@ def main() -> None:
     parser.add_argument("--globo-rows", type=int, default=437_746, help="rows of the news log to read")
     parser.add_argument("--only", choices=("yoochoose", "globo", "ml100k"), help="one log instead of all")
     parser.add_argument("--ablate", action="store_true", help="also without each part, and each part alone")
+    parser.add_argument("--model-shards", default="", help="also users split over so many learners: 2,4,8")
     options = parser.parse_args()
     logs = {"yoochoose": yoochoose, "globo": lambda: globo(options.globo_rows), "ml100k": ml100k}
     results = {}
     for name in [options.only] if options.only else logs:
         once = name == "ml100k"
         models = {**default_models(once), **(ablations() if options.ablate else {})}
+        if counts := [int(each) for each in options.model_shards.split(",") if each]:
+            models |= sharded_models(counts, time.process_time)
         log, started = logs[name](), time.perf_counter()
         results[name] = evaluate(
             log, models, options.half == "last", once=once, unasked=UNASKED if once else 0.0

@@ -34,8 +34,17 @@ def sliding_mcnemar(first: np.ndarray, second: np.ndarray, window: int = WINDOW)
 
 
 def _compare(first: np.ndarray, second: np.ndarray) -> Comparison:
-    ours, theirs = int((first & ~second).sum()), int((second & ~first).sum())
-    if ours + theirs == 0:
+    return compared(int((first & ~second).sum()), int((second & ~first).sum()))
+
+
+def compared(only_first: int, only_second: int) -> Comparison:
+    """The test itself, of how many questions only the first and only the second answered.
+
+    >>> compared(0, 0).p
+    1.0
+    """
+    either = only_first + only_second
+    if either == 0:
         return Comparison(0, 0, 1.0)
-    chi_squared = max(abs(ours - theirs) - 1, 0) ** 2 / (ours + theirs)
-    return Comparison(ours, theirs, erfc(sqrt(chi_squared / 2)))
+    chi_squared = max(abs(only_first - only_second) - 1, 0) ** 2 / either
+    return Comparison(only_first, only_second, erfc(sqrt(chi_squared / 2)))

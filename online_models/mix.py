@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from online_models.events import Events
 from online_models.mix_kernel import Told, learn_events, new_told, score_candidates
@@ -125,6 +126,10 @@ class Mix(StreamRanker):
 
     def _learn(self, events: Events) -> None:
         self.learn_ranked(events)
+
+    def learn_told(self, batch: pa.RecordBatch) -> Told:
+        """Learns a batch as `learn_many` does, and tells each click's rank."""
+        return self.learn_ranked(self.read(batch))
 
     def learn_ranked(self, events: Events, most: int = 0) -> Told:
         """Learns, and tells each click's rank and, where asked for, the best `most` items before it."""

@@ -26,17 +26,19 @@ class Told(NamedTuple):
     """Each click's rank, 0 where it was no candidate, and the items ranked best before it.
 
     `rank` is -1 for other events; `best` has no rows where nobody asks for it, `score` is room for one row.
+    `asked` are the ranked clicks that are not the first of their session.
     """
 
     rank: np.ndarray
     best: np.ndarray
     score: np.ndarray
+    asked: np.ndarray
 
 
 def new_told(events: int, most: int = 0) -> Told:
     """Room for what is told of so many events, with the best `most` items of each."""
     best = np.full((events if most else 0, most), -1, np.int32)
-    return Told(np.full(events, UNRANKED, np.int32), best, np.zeros(most))
+    return Told(np.full(events, UNRANKED, np.int32), best, np.zeros(most), np.zeros(events, np.bool_))
 
 
 WARM = 10_000
@@ -52,6 +54,7 @@ def learn_events(
     for e in range(len(events.item)):
         user, item, now_ms, kind = events.user[e], events.item[e], events.time_ms[e], events.kind[e]
         ranks[e] = UNRANKED
+        told.asked[e] = False
         room = events.room[e]
         settle_views(state.views, now_ms, settings.label_delay_ms)
         if room >= 0:
@@ -69,6 +72,7 @@ def learn_events(
             if settings.rank_all or _learns(state, settings):
                 ranks[e] = _test(state, scratch, settings, (user, item, now_ms, room), (told, e))
             if ranks[e] != UNRANKED and clicked_before(state.history, user, key):
+                told.asked[e] = True
                 _tally_all(state, item, ranks[e])
             note_click(state.history, user, key)
         _train(state, settings, (user, item, now_ms, room), kind)

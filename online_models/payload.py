@@ -51,6 +51,19 @@ class ModelPayload(msgspec.Struct, frozen=True):
     fresh_chances: list[float] = []
 
 
+class ShadowPayload(msgspec.Struct, frozen=True):
+    """How a model in the shadow of the served one does, on the same clicks; of no meaning beside a model of another version.
+
+    `since_ms` is when the first event was that it learned; `counters` are those of `shadow`.
+    """
+
+    model_version: int
+    as_of_ms: int
+    since_ms: int
+    settings: dict[str, object]
+    counters: dict[str, float]
+
+
 class ItemPayload(msgspec.Struct, frozen=True, array_like=True):
     """The hour of event time in which an item was last seen."""
 

@@ -113,10 +113,11 @@ def forget_items(state: PopularityState, rows: np.ndarray) -> None:
     clear(state, layout, rows)
     if listed:
         for h in range(len(state.total)):
-            _list_again(state, h)
+            list_again(state, h)
 
 
-def _list_again(state: PopularityState, h: int) -> None:
+def list_again(state: PopularityState, h: int) -> None:
+    """Makes the top list of a half-life anew from the counts, of equal ones the lower row first."""
     counted = np.flatnonzero(state.value[:, h])
     best = counted[np.argsort(-state.value[counted, h], kind="stable")][:TOP]
     state.top[h] = -1

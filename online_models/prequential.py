@@ -7,7 +7,7 @@ candidates are all items seen before, those of the user's history included.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from online_models.history import SILENCE_MS
 from online_models.identity import Identity
 from online_models.mcnemar import Comparison, sliding_mcnemar
 from online_models.mix import Mix
+from online_models.mix_kernel import Told
 from online_models.payload import PARTS
 from online_models.popularity import HALF_LIVES_MS, PopularityState, count_item, new_popularity
 from online_models.rules import rule_ranks
@@ -38,24 +39,29 @@ SELDOM = 300
 
 
 class Log(NamedTuple):
-    """Events in order, how many items and users they have, which are asked, and who took what if that is once only."""
+    """Events in order, how many items and users they have, which are asked, and who took what if that is once only.
+
+    `ids` are the tables of users, items and rooms that the events' numbers are rows of.
+    """
 
     events: Events
     items: int
     users: int
     asked: np.ndarray
     takings: Takings | None = None
+    ids: tuple[Identity, Identity, Identity] | None = None
 
 
 class Predicted(NamedTuple):
     """Each click's rank from 1, 0 where it was not ranked, -1 where it was not asked; the best items, if known.
 
-    `clicks` are the figures of a click model, where there is one.
+    `clicks` are the figures of a click model, where there is one, and `speed` those of how fast it learned.
     """
 
     rank: Ranks
     best: np.ndarray | None = None
     clicks: dict[str, float] | None = None
+    speed: dict[str, float] | None = None
 
 
 Model = Callable[[Log], Predicted]
@@ -110,7 +116,7 @@ def evaluate(
     takings = takings_of(read) if once else None
     asked = asked_positives(read) if takings is None else takings.first.copy()
     asked[: int(unasked * len(asked))] = False
-    log = Log(read, len(items), len(users), _thinned(asked, last_half, every), takings)
+    log = Log(read, len(items), len(users), _thinned(asked, last_half, every), takings, (users, items, rooms))
     chosen = default_models(once) if models is None else models
     told = {name: model(log) for name, model in chosen.items()}
     figures = {name: _figures(log, predicted) for name, predicted in told.items()}
@@ -122,6 +128,8 @@ def evaluate(
 
 
 OURS = "interestream"
+AS_ASKED = {"availability_ms": None, "rank_all": True}
+"""The protocol's: no item is ever unavailable, and first clicks are ranked too."""
 
 
 def _thinned(asked: np.ndarray, last_half: bool, every: int) -> np.ndarray:
@@ -138,7 +146,7 @@ def _figures(log: Log, predicted: Predicted) -> dict[str, float]:
     figures = figures_of(answered)
     if len(answered) < len(ranks):
         figures["predictions"] = float(len(answered))
-    figures |= predicted.clicks or {}
+    figures |= (predicted.clicks or {}) | (predicted.speed or {})
     return figures if predicted.best is None else figures | _breadth(log, predicted.best)
 
 
@@ -243,14 +251,27 @@ def blend(**settings: Any) -> Model:
     """The blend with `Mix`'s settings, with no item ever unavailable, as the protocol wants it."""
 
     def ranks(log: Log) -> Predicted:
-        mix = Mix(**({"availability_ms": None, "rank_all": True} | settings))
+        mix = Mix(**(AS_ASKED | settings))
         mix.make_room(log.users, log.items)
-        told = mix.learn_ranked(log.events, 2 * LISTED + (log.takings.most() if log.takings else 0))
-        if log.takings:
-            leave_out_own(told.rank, told.best, log.events.item, log.takings)
+        told = told_of(mix, log)
         return Predicted(told.rank, told.best, click_figures(mix._state.views))
 
     return ranks
+
+
+class Learner(Protocol):
+    """A blend, or several that share."""
+
+    def learn_ranked(self, events: Events, most: int = 0) -> Told:
+        """Learns, and tells each click's rank and the best `most` items before it."""
+
+
+def told_of(learner: Learner, log: Log) -> Told:
+    """What a learner tells of the whole log; where nobody takes an item twice, less what each had before."""
+    told = learner.learn_ranked(log.events, 2 * LISTED + (log.takings.most() if log.takings else 0))
+    if log.takings:
+        leave_out_own(told.rank, told.best, log.events.item, log.takings)
+    return told
 
 
 def _rules(reach: int) -> Model:

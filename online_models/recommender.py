@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from online_models.answer import recommend
@@ -15,6 +16,7 @@ from online_models.click_model import click_figures
 from online_models.expiry import Expiry
 from online_models.identity import Identity
 from online_models.mix import Mix
+from online_models.mix_kernel import UNRANKED
 from online_models.mix_state import MixState
 from online_models.ranking import SERVED
 from online_models.scratch import with_room
@@ -31,6 +33,8 @@ from online_models.updates import (
 from schemas.errors import StateError
 
 FORMAT = 3
+
+Ranks = npt.NDArray[np.int32]
 
 
 class Recommender:
@@ -63,9 +67,20 @@ class Recommender:
         However a stream is cut into batches, the state is the same: what expires does so at full hours
         of event time.
         """
+        self.learn_asked(batch)
+
+    def learn_asked(self, batch: pa.RecordBatch) -> Ranks:
+        """Learns as `learn_many` does, and tells of each row the rank that was predicted for it.
+
+        From 1; 0 where the item was no candidate, and -1 where nothing was asked: of all that are no clicks, and
+        of the first click of a session.
+        """
+        ranks = [np.zeros(0, np.int32)]
         for part in self.in_hours(batch):
-            self.mix.learn_many(part)
+            told = self.mix.learn_told(part)
+            ranks.append(np.where(told.asked, told.rank, UNRANKED))
         self.model_version += batch.num_rows
+        return np.concatenate(ranks)
 
     def in_hours(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The batch in pieces to learn one after the other; what expires by the time of each has done so then."""
@@ -143,6 +158,10 @@ class Recommender:
         ):
             changed[: len(ids)] = [name is not None for name in ids.names]
 
+    def keep_to_itself(self) -> None:
+        """Drop what serving would be told of expired ids: for a model that nobody serves from."""
+        self._gone_items, self._gone_users, self._gone_rooms = {}, {}, {}
+
     def to_bytes(self) -> bytes:
         """The whole durable state, and which of it serving has not been told."""
         return msgspec.msgpack.encode(self.snapshot(), enc_hook=as_bytes)
@@ -185,7 +204,7 @@ class Recommender:
         mix = self.mix
         parts = zip(MixState._fields, mix._state, mix.layouts(), mix.rows(), strict=True)
         return {
-            "mix": _settings_of(mix),
+            "mix": settings_of(mix),
             "expiry": self.expiry.settings(),
             "hour": self.expiry.hour,
             "model_version": self.model_version,
@@ -218,5 +237,6 @@ class Recommender:
         return model
 
 
-def _settings_of(mix: Mix) -> dict[str, Any]:
+def settings_of(mix: Mix) -> dict[str, Any]:
+    """All that a `Mix` was made with, by name."""
     return {name: getattr(mix, name) for name in signature(Mix).parameters}

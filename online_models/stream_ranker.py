@@ -41,12 +41,16 @@ class StreamRanker(Ranker):
 
         Columns as in `BATCH_SCHEMA` or `ROOM_SCHEMA`; `UsageError` where one is missing.
         """
+        self._learn(self.read(batch))
+
+    def read(self, batch: pa.RecordBatch) -> Events:
+        """The batch in dense numbers; its users, items and rooms join the id tables."""
         absent = [name for name in BATCH_SCHEMA.names if name not in batch.schema.names]
         if absent:
             raise UsageError(
                 f"learn_many: the batch has no column {absent[0]!r}; it needs {BATCH_SCHEMA.names}"
             )
-        self._learn(read_batch(batch, self._users, self._items, self._rooms))
+        return read_batch(batch, self._users, self._items, self._rooms)
 
     @abstractmethod
     def _learn(self, events: Events) -> None:

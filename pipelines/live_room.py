@@ -97,7 +97,8 @@ def _figures(options: LiveRoomOptions, key: int) -> CellShard:  # noqa: ARG001
 
 
 def _learn(options: LiveRoomOptions, key: int) -> Any:  # noqa: ARG001
-    return LearnerShard(options.open_publisher, options.namespace, _pace(options.publish_model_every_s))
+    pace = _pace(options.publish_model_every_s)
+    return LearnerShard(options.open_publisher, options.namespace, pace, options.shadow)
 
 
 def _features(options: LiveRoomOptions, key: int) -> FeatureShard:  # noqa: ARG001

@@ -1,6 +1,8 @@
 """What a live-room pipeline is told: one frozen value, the same on every runner."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from schemas.metrics import DEFAULT_ATTRIBUTION_WINDOW
 from schemas.pseudonyms import Pseudonyms
@@ -27,6 +29,8 @@ class LiveRoomOptions:
     """None: nothing is credited."""
     shards: int = 1
     recommender: bool = True
+    shadow: Mapping[str, Any] | None = None
+    """Settings of a model that learns beside the served one; None: there is none."""
     views: tuple[FeatureView, ...] = SHIPPED
     """None: no features."""
     erased: tuple[str, ...] = ()

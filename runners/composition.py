@@ -56,6 +56,7 @@ def cluster_options(
         attribution_windows=attribution_windows(request, settings),
         shards=shards,
         recommender=request.recommender,
+        shadow=request.shadow,
         views=feature_views(request, settings),
         erased=erased,
         pseudonyms=pseudonyms_of(settings),

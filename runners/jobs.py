@@ -5,6 +5,7 @@ also after kill -9. Another job in the same data directory starts anew and repla
 feature views alone: then it goes on too, with what a backfill knows of them.
 """
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -175,6 +176,7 @@ def _run(job: _Job, console: "Console") -> JobReport:
     settle_memory(job.settings.data_dir / SPILL_DIR)
     warm_up(job.request.recommender, job.request.features)
     before, began = dict(job.checkpoints.counters), time.monotonic()
+    _say_if_shadow_begins(job, console)
     _describe(job, RUNNING)
     checkpoint_registry.activate(job.id, job.checkpoints)
     _revive_with(job)
@@ -203,6 +205,17 @@ def _revive_with(job: "_Job | None", identity: str = "") -> None:
         on_lost(job.id, job.redis.ensure if job.redis.embedded else None)
 
 
+def _say_if_shadow_begins(job: _Job, console: "Console") -> None:
+    """A job goes on whatever its shadow; one that is set otherwise than before has nothing to go on from."""
+    before = patiently(job.redis, job.store.described).get("shadow", "")
+    if job.resumed and job.request.shadow is not None and before != _shadow_text(job.request):
+        console.print("The shadow begins to learn now: the job ran without it, or with other settings.")
+
+
+def _shadow_text(request: JobRequest) -> str:
+    return "" if request.shadow is None else json.dumps(request.shadow, sort_keys=True)
+
+
 def _describe(job: _Job, status: str) -> None:
     patiently(job.redis, partial(job.store.describe, status, _description(job)))
 
@@ -217,7 +230,7 @@ def _description(job: _Job) -> dict[str, str]:
         "scopes": " ".join(job_dimensions(job.request).scopes),
         "synthetic": str(int(is_synthetic(job.request.sources))),
         "attribution_windows": " ".join(attribution_windows(job.request, settings)),
-        "allowed_lateness_ms": str(settings.allowed_lateness_ms),
+        "allowed_lateness_ms": str(settings.allowed_lateness_ms), "shadow": _shadow_text(job.request),
         **described_pseudonyms(settings),
     }  # fmt: skip
 
@@ -238,6 +251,7 @@ def _compose(job: _Job, pipeline: Any) -> None:
         dimensions=job_dimensions(job.request),
         attribution_windows=attribution_windows(job.request, job.settings),
         recommender=job.request.recommender,
+        shadow=job.request.shadow,
         views=feature_views(job.request, job.settings),
         erased=tuple(job.store.erased()),
         pseudonyms=pseudonyms_of(job.settings),

@@ -1,9 +1,9 @@
 """What a job is asked to do, as the command line understood it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from schemas.errors import SourceError, UsageError
 
@@ -15,7 +15,8 @@ class JobRequest:
     """One run of the pipeline; what is configured for all runs alike stands in `Settings`.
 
     `speed` is how many times faster than the events happened they are replayed, None as fast as it goes;
-    `from_ms` (inclusive) and `to_ms` (exclusive) bound the event time. `beam_options` go to Beam untouched.
+    `from_ms` (inclusive) and `to_ms` (exclusive) bound the event time. `shadow` are the checked settings of a
+    model that learns beside the served one. `beam_options` go to Beam untouched.
     """
 
     kind: Literal["run", "replay"]
@@ -27,6 +28,7 @@ class JobRequest:
     follow: bool = False
     dims: Path | None = None
     recommender: bool = True
+    shadow: Mapping[str, Any] | None = None
     attribution: bool = True
     features: bool = True
     fresh: bool = False
@@ -37,6 +39,8 @@ class JobRequest:
             raise UsageError(f"--runner is one of {', '.join(RUNNERS)}; it is {self.runner!r}.")
         if self.dims is not None and not self.dims.is_dir():
             raise SourceError(f"--dims names the folder {self.dims}, which does not exist. Correct the path.")
+        if self.shadow is not None and not self.recommender:
+            raise UsageError("--shadow learns beside the recommender, and --no-recommender leaves that out.")
         check_sources(self.sources)
 
 

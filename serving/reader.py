@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from online_models.slots import Exploration
     from serving.access import Client
     from serving.features import EntityFeatures, FeatureState
+    from serving.learned import Learned
     from serving.served_log import ServedLog
 
 
@@ -121,6 +122,12 @@ class Reader:
     def recommend_rooms(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
         """Return which live rooms to show a user."""
         return read_rooms_for(self.store, user_id, k, now_ms)
+
+    def learned(self) -> "Learned | None":
+        """Return the published recommender's figures, and those of a model in its shadow; None where none is published."""
+        from serving.learned import read_learned
+
+        return read_learned(self.store)
 
     def feature_state(self) -> "FeatureState":
         """Return the feature views that are kept, and what they are as of."""

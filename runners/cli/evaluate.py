@@ -1,5 +1,6 @@
 """`interestream evaluate PATH…`: how well the recommender predicts, beside others, on one log."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from runners.cli.configured import configured
 from runners.cli.output import note, print_json, print_table
 from runners.durations import parse_duration
 from runners.settings import Settings
-from schemas.errors import SourceError
+from schemas.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from online_models.prequential import Evaluation
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 EXAMPLE = "interestream evaluate events/ --ablate"
 SHOWN = ("hit_rate_at_10", "mrr_at_10", "ndcg_at_10", "hit_rate_at_20", "mrr_at_20")
 OF_CLICKS = ("click_log_loss", "click_log_loss_of_rate", "click_auc", "click_calibration", "click_rate")
+
+OF_SHARDS = ("hit_rate_at_10", "hit_rate_at_20", "mrr_at_10", "mrr_at_20", "coverage_at_10")
+SHARDED = "model_shards_"
+MOST_SHARDS = 64
 
 
 @configured("currency")
@@ -51,19 +56,31 @@ def evaluate(
     label_delay: Annotated[
         str, typer.Option(metavar="DURATION", help="How long after a view its click may come.")
     ] = "30s",
+    model_shards: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="N",
+            help="Also the recommender on so many learners, each of its own users; 2,4,8 or repeated.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Predict every click before learning it, with the recommender and with baselines, on the same events.
 
     Asked is at every click that is not the first of its session. Where there are views, each is also asked whether it
-    will be clicked. Nothing is published.
+    will be clicked. Nothing is published. With --model-shards also how fast each learned.
     """
     from online_models.prequential import OURS, ablations, blend, default_models, slow_models
     from online_models.prequential import evaluate as predict_then_learn
+    from online_models.sharded_evaluation import sharded_models
     from runners.interaction_log import read_interactions
 
     models = {**default_models(once), **({} if fast else slow_models()), **(ablations() if ablate else {})}
-    models[OURS] = blend(label_delay_ms=parse_duration(label_delay))
+    delay_ms = parse_duration(label_delay)
+    models[OURS] = blend(label_delay_ms=delay_ms)
+    if counts := _counts(model_shards or []):
+        models |= sharded_models(counts, time.process_time, delay_ms)
     log, refused = read_interactions(paths, settings.currency)
     result = predict_then_learn(log, models, last_half=last_half, every=every, once=once, unasked=unasked)
     if not result.predictions:
@@ -90,6 +107,7 @@ def _show(result: "Evaluation") -> None:
     if clicks:
         rows = [[name, *(f"{figures[key]:.4f}" for key in OF_CLICKS)] for name, figures in clicks.items()]
         print_table("Whether a view is clicked", ["model", *OF_CLICKS], rows, right=OF_CLICKS)
+    _show_shards({name: figures for name, figures in result.models.items() if name.startswith(SHARDED)})
     windows = result.against_popularity
     if windows:
         worst = max(window.p for window in windows)
@@ -97,3 +115,34 @@ def _show(result: "Evaluation") -> None:
         note(
             f"Against popularity: better in {better} of {len(windows)} windows; McNemar's p at most {worst:.2g}."
         )
+
+
+def _counts(given: list[str]) -> list[int]:
+    """How many learners are meant by `2,4` and `8`, in their order."""
+    named = [each.strip() for text in given for each in text.split(",")]
+    wrong = [each for each in named if not (each.isdecimal() and 1 <= int(each) <= MOST_SHARDS)]
+    if wrong:
+        raise UsageError(
+            f"--model-shards are whole numbers from 1 to {MOST_SHARDS}, as in 2,4,8; {wrong[0]!r} is none."
+        )
+    return sorted({int(each) for each in named})
+
+
+def _show_shards(models: dict[str, dict[str, float]]) -> None:
+    if not models:
+        return
+    speeds = ("events_per_s", "events_per_s_on_a_core_each")
+    rows = [
+        [
+            name.removeprefix(SHARDED),
+            *(f"{figures[key]:.4f}" for key in OF_SHARDS),
+            *(f"{figures[key]:,.0f}" for key in speeds),
+        ]
+        for name, figures in models.items()
+    ]
+    print_table(
+        "Users split over learners", ["learners", *OF_SHARDS, *speeds], rows, right=(*OF_SHARDS, *speeds)
+    )
+    note(
+        "The last column is reckoned from the first: as if each learner had a core, and all waited for the slowest."
+    )

@@ -110,6 +110,14 @@ Dims = Annotated[
     Path | None, typer.Option("--dims", metavar="DIR", help="Dimension tables: items, creators, merchants …")
 ]
 NoRecommender = Annotated[bool, typer.Option("--no-recommender", help="Publish figures only; learn nothing.")]
+Shadow = Annotated[
+    Path | None,
+    typer.Option(
+        "--shadow",
+        metavar="FILE",
+        help="A model that learns beside the served one: its settings, JSON or TOML.",
+    ),
+]
 NoAttribution = Annotated[
     bool, typer.Option("--no-attribution", help="Publish figures only; credit nothing.")
 ]

@@ -7,6 +7,7 @@ import typer
 
 from runners.cli import options
 from runners.cli.configured import configured
+from runners.cli.learned import show_learned
 from runners.cli.looking import asked_ids, reading
 from runners.cli.output import note, print_json, print_table
 from runners.moments import parse_moment
@@ -21,7 +22,7 @@ EXAMPLE = "interestream recommend 17850 --k 5"
 
 @configured(*options.OF_USERS)
 def recommend(
-    user_id: Annotated[str, typer.Argument(metavar="USER_ID")],
+    user_id: Annotated[str | None, typer.Argument(metavar="USER_ID", show_default=False)] = None,
     *,
     settings: Settings,
     k: options.K = 10,
@@ -45,12 +46,24 @@ def recommend(
         str | None,
         typer.Option(metavar="TIME", help="As of this event time; without it, that of the newest figures."),
     ] = None,
+    model: Annotated[
+        bool,
+        typer.Option(
+            "--model",
+            help="No user: how often the model was right so far, and a shadow beside it (run --shadow).",
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show the items to recommend to a user; an unknown one gets what is popular, and the answer says so."""
     from online_models.slots import Exploration
     from serving.windows import to_text
 
+    if model:
+        show_learned(settings, as_json=as_json)
+        return
+    if user_id is None:
+        raise UsageError("Whom to recommend to? Give a USER_ID, or --model for how good the model is.")
     if rooms and room is not None:
         raise UsageError("--rooms ranks rooms and --room what is on sale in one: give one of them")
     with reading(settings) as reader:

@@ -11,6 +11,7 @@ from runners.cli.launching import launch, own_options
 from runners.jobs_request import JobRequest, parse_speed
 from runners.moments import parse_bounds
 from runners.settings import Settings
+from runners.shadow_file import read_shadow
 from transforms.io.kafka_url import is_kafka_url, up_to_now
 
 EXAMPLE = "interestream replay events/ --currency GBP --timezone Europe/London --from 2010-12-01"
@@ -37,6 +38,7 @@ def replay(
     runner: options.Runner = "DirectRunner",
     dims: options.Dims = None,
     no_recommender: options.NoRecommender = False,
+    shadow: options.Shadow = None,
     no_features: options.NoFeatures = False,
     no_attribution: options.NoAttribution = False,
     fresh: options.Fresh = False,
@@ -58,6 +60,7 @@ def replay(
         to_ms=to_ms,
         dims=dims,
         recommender=not no_recommender,
+        shadow=read_shadow(shadow),
         features=not no_features,
         attribution=not no_attribution,
         fresh=fresh,

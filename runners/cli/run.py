@@ -10,6 +10,7 @@ from runners.cli.configured import configured
 from runners.cli.launching import launch, own_options
 from runners.jobs_request import JobRequest
 from runners.settings import Settings
+from runners.shadow_file import read_shadow
 
 EXAMPLE = "interestream run 'redis://localhost:6379/0?stream=events' --dims dims --currency EUR"
 
@@ -33,6 +34,7 @@ def run(
     ] = False,
     dims: options.Dims = None,
     no_recommender: options.NoRecommender = False,
+    shadow: options.Shadow = None,
     no_features: options.NoFeatures = False,
     no_attribution: options.NoAttribution = False,
     fresh: options.Fresh = False,
@@ -50,6 +52,7 @@ def run(
         follow=follow,
         dims=dims,
         recommender=not no_recommender,
+        shadow=read_shadow(shadow),
         features=not no_features,
         attribution=not no_attribution,
         fresh=fresh,

@@ -1,25 +1,20 @@
 """The recommender: how good its predictions were, against popularity, and what it weighs."""
 
 from dataclasses import dataclass
-from typing import Any, Final
 
-import msgspec
-
-from online_models.payload import POPULAR, SAYING, ModelPayload
-from schemas.keys import VERSION_BYTES, model_key
-from serving.access import Store, read_each
-from serving.cells import damage
+from online_models.payload import POPULAR, SAYING
+from serving.access import Store
+from serving.learned import ShadowFigures, read_learned
 from serving.wall.moment import Moment, read_moment
 from serving.wall.suggestions import Suggestions, read_suggestions
-
-_MODEL: Final = msgspec.msgpack.Decoder(ModelPayload)
 
 
 @dataclass(frozen=True)
 class ModelView:
     """What the model view shows; `quality` are its prequential figures, None where no model is published.
 
-    `weights` has a row for each number of items in the session, and a column for each of `features`.
+    `weights` has a row for each number of items in the session, and a column for each of `features`. `shadow` is a
+    model that learns beside it, where there is one.
     """
 
     moment: Moment
@@ -29,16 +24,16 @@ class ModelView:
     features: list[str]
     weights: list[list[float]]
     suggestions: Suggestions
+    shadow: ShadowFigures | None = None
 
 
 def read_model(store: Store) -> ModelView:
     """Return the published model; four round trips."""
-    (held,) = read_each(store, [("HGET", model_key(store.namespace), "model")])
+    learned = read_learned(store)
     moment = read_moment(store)
-    if not held:
+    if learned is None:
         return ModelView(moment, None, None, None, [], [], read_suggestions(store, None))
-    with damage():
-        model: Any = _MODEL.decode(held[VERSION_BYTES:])
+    model = learned.model
     width = max((len(row) for row in model.weights), default=POPULAR)
     return ModelView(
         moment,
@@ -48,4 +43,5 @@ def read_model(store: Store) -> ModelView:
         [*SAYING, *(f"popular_{n + 1}" for n in range(width - POPULAR))],
         model.weights,
         read_suggestions(store, model.as_of_ms),
+        learned.shadow,
     )

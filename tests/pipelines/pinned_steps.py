@@ -28,6 +28,9 @@ def page() -> str:
 
     recording = recorded()
     parts = [[HEAD.rstrip()], [f"state format {FORMAT}"], list(steps())]
+    parts.append(
+        ["on Flink, of these:", *(line for line in steps(by_timers=True) if line not in set(steps()))]
+    )
     for kind in (Stretch, SourceConfig, OpenFolder, OpenRedisStream, OpenKafka):
         parts.append([f"source: {kind.__name__}", *(f"  {line}" for line in _fields(kind))])
     for name, piece in sorted(recording.pieces.items()):
@@ -39,13 +42,15 @@ def page() -> str:
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def steps() -> Iterator[str]:
+def steps(by_timers: bool = False) -> Iterator[str]:
     """Yield each step's unique name, its coders and its state, from the pipeline's portable form."""
     import apache_beam as beam
     from apache_beam.portability.api import beam_runner_api_pb2
     from recorded_run import composed
 
-    portable, context = composed(beam.Pipeline(), Path("events.jsonl")).to_runner_api(return_context=True)
+    portable, context = composed(beam.Pipeline(), Path("events.jsonl"), by_timers=by_timers).to_runner_api(
+        return_context=True
+    )
     parts = portable.components
 
     def coder(identifier: str) -> str:

@@ -66,9 +66,11 @@ class Nowhere(Lossless):
     def flush(self) -> None: ...
 
 
-def composed(pipeline: beam.Pipeline, path: Path, pseudonyms: Pseudonyms | None = None) -> beam.Pipeline:
+def composed(
+    pipeline: beam.Pipeline, path: Path, pseudonyms: Pseudonyms | None = None, by_timers: bool = False
+) -> beam.Pipeline:
     """Add the steps of the pipeline over one file."""
-    options = LiveRoomOptions(Nowhere(), pseudonyms=pseudonyms)
+    options = LiveRoomOptions(Nowhere(), pseudonyms=pseudonyms, read_by_timers=by_timers)
     build_live_room(pipeline, [SourceConfig(OpenFolder((path,), 1000, False))], options)
     return pipeline
 

@@ -120,6 +120,39 @@ def test_every_flag_of_a_replay_arrives(asked: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("s.json", '{"rate": 0.1, "parts": ["popularity"]}'), ("s.toml", 'rate = 0.1\nparts = ["popularity"]')],
+)
+def test_a_shadow_is_read_from_json_or_toml(asked: Any, name: str, text: str) -> None:
+    Path(name).write_text(text, encoding="utf-8")
+    for verb in ("run", "replay"):
+        request, _ = asked(verb, "a.jsonl", "--shadow", name)
+        assert request.shadow == {"rate": 0.1, "parts": ("popularity",)}
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "says"),
+    [
+        (None, (), "does not exist"),
+        ("{", (), "cannot be read as JSON"),
+        ("[1]", (), "an object is needed"),
+        ('{"rat": 1}', (), "unknown field `rat`"),
+        ('{"rate": 0.1}', ("--no-recommender",), "--no-recommender leaves that out"),
+    ],
+)
+def test_a_shadow_that_cannot_be_meant_is_bad_usage(
+    asked: Any, capsys: pytest.CaptureFixture[str], text: str | None, more: tuple[str, ...], says: str
+) -> None:
+    del asked
+    if text is not None:
+        Path("s.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", "a.jsonl", "--shadow", "s.json", *more])
+    assert ended.value.code == 2
+    assert says in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_moment_without_offset_is_in_the_zone_of_the_job(asked: Any) -> None:
     request, _ = asked("replay", "a.jsonl", "--from", "2010-12-01", "--timezone", "Asia/Shanghai")
     assert request.from_ms == 1_291_161_600_000 - 8 * 3_600_000

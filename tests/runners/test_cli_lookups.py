@@ -214,6 +214,14 @@ def test_recommend_says_of_which_room_and_why(interestream: Interestream, data_d
     assert "give one of them" in " ".join(refused.stderr.split())
 
 
+def test_recommend_asks_whom_and_tells_of_no_model(interestream: Interestream, data_dir: Path) -> None:
+    refused = interestream("recommend", "--data-dir", data_dir)
+    assert refused.returncode == 2
+    assert "Give a USER_ID, or --model" in " ".join(refused.stderr.split())
+    told = interestream("recommend", "--model", "--json", "--data-dir", data_dir)
+    assert (told.returncode, told.stdout.strip()) == (0, "null")
+
+
 def test_export(answer: Callable[..., Any], tmp_path: Path) -> None:
     report = answer("export", tmp_path / "out")
     assert report["rows"]["metrics"] == 4

@@ -1,13 +1,16 @@
 """What the wall's views say of figures put into Redis by hand."""
 
+import msgspec
 import pyarrow as pa
 import pytest
 import redis
 from published import VERSION, Writer
 
+from online_models.payload import ModelPayload, Ranked, ShadowPayload
 from schemas.errors import UsageError
-from schemas.keys import order_log_key, pack_version
+from schemas.keys import model_key, order_log_key, pack_version
 from serving.access import Store
+from serving.learned import ShadowFigures
 from serving.wall.broadcasts import read_span
 from serving.wall.health import read_health
 from serving.wall.model import read_model
@@ -17,6 +20,7 @@ from serving.wall.quality import read_quality
 from serving.wall.room import read_broadcast, read_room
 
 MINUTE = 60_000
+encode = msgspec.msgpack.encode
 PLACED, PAID = 0, 1
 
 
@@ -113,3 +117,23 @@ def test_a_room_without_orders_is_shown_by_its_own_figures(writer: Writer, resul
         writer.cell("e", "room", (window, start), "r", [4])
     view = read_room(results, OrderIndex(results), "r")
     assert (view.session_id, view.total["views"], view.products) == (None, 4, [])
+
+
+def model(version: int) -> bytes:
+    empty = Ranked([], b"", b"")
+    return encode(ModelPayload(version, 5 * MINUTE, empty, [], None, {"predictions": 7.0}, []))
+
+
+@pytest.mark.parametrize(("published_with", "is_shown"), [(3, True), (2, False)])
+def test_a_shadow_is_shown_beside_the_model_that_it_was_published_with(
+    client: redis.Redis, results: Store, published_with: int, is_shown: bool
+) -> None:
+    """One of an earlier version is of a job that has none any more."""
+    counters = {"predictions": 7.0, "only_served": 2.0}
+    shadow = encode(ShadowPayload(published_with, 5 * MINUTE, MINUTE, {"rate": 0.1}, counters))
+    version = pack_version(VERSION)
+    client.hset(model_key("is"), mapping={"model": version + model(3), "shadow": version + shadow})
+    view = read_model(results)
+    assert (view.version, view.quality) == (3, {"predictions": 7.0})
+    expected = ShadowFigures(MINUTE, {"rate": 0.1}, counters) if is_shown else None
+    assert view.shadow == expected

@@ -197,6 +197,13 @@ export interface ModelData {
   features: string[];
   weights: number[][];
   suggestions: Suggestions;
+  shadow: ShadowFigures | null;
+}
+
+export interface ShadowFigures {
+  since_ms: number;
+  settings: Record<string, unknown>;
+  counters: Record<string, number>;
 }
 
 export interface HealthData {

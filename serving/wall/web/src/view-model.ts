@@ -6,7 +6,7 @@ import { valued } from "./figures";
 import { clock, day, plain, setPlace, share, times } from "./numbers";
 import { notPublished, panel } from "./panel";
 import { name, say } from "./text";
-import type { ModelData } from "./types";
+import type { ModelData, ShadowFigures } from "./types";
 import type { Heading, View } from "./view";
 import { pair } from "./view-quality";
 
@@ -28,7 +28,7 @@ export class ModelView implements View {
     const data = await read<ModelData>("model");
     setPlace(data.moment.currency, data.moment.timezone);
     const absent = (): HTMLElement => notPublished(say("model"));
-    this.quality.replaceChildren(data.quality ? quality(data.quality) : absent());
+    this.quality.replaceChildren(data.quality ? quality(data.quality) : absent(), ...(data.shadow ? [inShadow(data.shadow)] : []));
     this.weights.replaceChildren(data.weights.length ? table(data) : absent());
     this.next.replaceChildren(...(data.suggestions.items.length ? data.suggestions.items.map((each) => h("li", {}, each.item_id, " ", h("span", { class: "muted" }, name(each.reason)))) : [h("li", {}, absent())]));
     const since = data.as_of_ms === null ? "" : `${say("modelVersion")} ${data.version} · ${say("asOf", `${day(data.as_of_ms)} ${clock(data.as_of_ms, true)}`)}`;
@@ -47,6 +47,24 @@ function quality(held: Record<string, number>): HTMLElement {
     return h("section", { class: "versus" }, h("h3", {}, label), bar(say("interestream"), own, tell(own), "own"), bar(say("popularity"), popular, tell(popular), "popular"), h("p", { class: better !== null && better < 1 ? "worst" : "muted" }, better === null ? "" : times(better)));
   };
   return h("div", {}, line("hit_rate_at_10", say("hitRate"), (value) => share(value)), line("mrr_at_10", say("mrr"), (value) => plain(value, 3)), h("dl", { class: "pairs" }, pair(say("predictions"), valued(held["predictions"] ?? null, "count"))));
+}
+
+/** A model that learns beside the served one: both on the clicks that both were asked. */
+function inShadow({ since_ms, settings, counters }: ShadowFigures): HTMLElement {
+  const line = (key: "hit_rate_at_10" | "mrr_at_10", label: string, tell: (value: number | null) => string): HTMLElement => {
+    const [own, other] = [counters[`served_${key}`] ?? null, counters[`shadow_${key}`] ?? null];
+    return h("section", { class: "versus" }, h("h4", {}, label), bar(say("served"), own, tell(own), "own"), bar(say("shadow"), other, tell(other), "popular"));
+  };
+  const count = (key: string, label: string): HTMLElement => pair(label, valued(counters[key] ?? null, "count"));
+  return h(
+    "section",
+    { class: "shadow" },
+    h("h3", {}, say("inShadow")),
+    h("p", { class: "muted" }, `${day(since_ms)} ${clock(since_ms, true)} → · ${JSON.stringify(settings)}`),
+    line("hit_rate_at_10", say("hitRate"), (value) => share(value)),
+    line("mrr_at_10", say("mrr"), (value) => plain(value, 3)),
+    h("dl", { class: "pairs" }, count("predictions", say("predictions")), count("only_served", say("onlyServed")), count("only_shadow", say("onlyShadow")), pair(say("byLuck"), plain(counters["window_p"] ?? null, 3))),
+  );
 }
 
 function bar(label: string, value: number | null, shown: string, kind: string): HTMLElement {
