@@ -96,6 +96,8 @@ _HEADER = struct.Struct("<iiqqBB?xI")
 _PACK_FROM_BYTES: Final = 4096
 """A cluster copies a piece some ten times between its processes and into its state, so packing it once costs less."""
 _PACKING: Final = "lz4_raw"
+_WRITING: Final = pa.ipc.IpcWriteOptions()
+"""Given each time, since Arrow would look its defaults up in the environment each time."""
 
 
 class PieceCoder(beam.coders.Coder):
@@ -105,7 +107,7 @@ class PieceCoder(beam.coders.Coder):
         """Write one piece: a copy of its buffers, and about 0.3 µs a kilobyte."""
         sink = pa.BufferOutputStream()
         for batch in map(_slim, value.batches):
-            with pa.ipc.new_stream(sink, batch.schema) as writer:
+            with pa.ipc.new_stream(sink, batch.schema, options=_WRITING) as writer:
                 writer.write_batch(batch)
         written, unpacked = sink.getvalue(), 0
         if written.size >= _PACK_FROM_BYTES:
@@ -146,25 +148,35 @@ _TYPE: Final = b"type"
 _EMPTY_TYPES: Final = {
     str(kind): kind for kind in (pa.string(), pa.binary(), pa.int64(), pa.int32(), pa.float64())
 }
+_EMPTY: Final = {kind: {_TYPE: name.encode()} for name, kind in _EMPTY_TYPES.items()}
 
 
 def _slim(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Send columns that are null throughout as nothing but their type: events are wide and mostly empty."""
-    for i, held in enumerate(batch.schema):
-        column = batch.column(i)
-        if len(column) and column.null_count == len(column) and str(held.type) in _EMPTY_TYPES:
-            empty = pa.field(held.name, pa.null(), metadata={_TYPE: str(held.type)})
-            batch = batch.set_column(i, empty, pa.nulls(len(column)))
-    return batch
+    rows, columns = batch.num_rows, batch.columns
+    if not rows or all(column.null_count < rows for column in columns):
+        return batch
+    fields = list(batch.schema)
+    for i, column in enumerate(columns):
+        if column.null_count == rows and (told := _EMPTY.get(column.type)):
+            fields[i], columns[i] = pa.field(fields[i].name, pa.null(), metadata=told), pa.nulls(rows)
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, batch.schema.metadata))
 
 
 def _full(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Give columns that were sent as their type their nulls back."""
-    for i, held in enumerate(batch.schema):
-        if held.metadata and _TYPE in held.metadata:
-            kind = _EMPTY_TYPES[held.metadata[_TYPE].decode()]
-            batch = batch.set_column(i, pa.field(held.name, kind), pa.nulls(batch.num_rows, kind))
-    return batch
+    fields, columns = list(batch.schema), batch.columns
+    empty = [
+        i for i, column in enumerate(columns) if column.type == _NULL and _TYPE in (fields[i].metadata or {})
+    ]
+    if not empty:
+        return batch
+    for i in empty:
+        kind = _EMPTY_TYPES[fields[i].metadata[_TYPE].decode()]
+        fields[i], columns[i] = pa.field(fields[i].name, kind), pa.nulls(batch.num_rows, kind)
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, batch.schema.metadata))
 
+
+_NULL: Final = pa.null()
 
 beam.coders.registry.register_coder(Piece, PieceCoder)

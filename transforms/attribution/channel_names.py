@@ -32,7 +32,14 @@ class ChannelNames:
         encoded = names if pa.types.is_dictionary(names.type) else names.dictionary_encode()
         known = len(self._index)
         rows = self._index.rows_of(hash_text(encoded.dictionary))
-        new = encoded.dictionary.take(pa.array(_first_of(rows, known)))
+        if len(self._index) > known:
+            self._add(encoded.dictionary, rows, known, further)
+        indices = encoded.indices.fill_null(-1).to_numpy()
+        return np.append(rows, np.int32(-1))[indices]
+
+    def _add(self, names: pa.Array, rows: npt.NDArray[np.int32], known: int, further: bool) -> None:
+        """Take note of the names of rows that are new."""
+        new = names.take(pa.array(_first_of(rows, known)))
         if len(self._index) > self._most:
             raise StateError(
                 f"More than {self._most} channels, creators, MCNs and merchants have been touched: credit by paths holds "
@@ -41,8 +48,6 @@ class ChannelNames:
         self._names.extend(new)
         self.nodes = np.concatenate([self.nodes, nodes_of(new)])
         self.further = np.concatenate([self.further, np.full(len(new), further)])
-        indices = encoded.indices.fill_null(-1).to_numpy()
-        return np.append(rows, np.int32(-1))[indices]
 
     def texts(self, numbers: npt.NDArray[Any]) -> pa.StringArray:
         """Return the names of channels by their numbers."""
