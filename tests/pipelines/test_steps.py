@@ -2,6 +2,7 @@
 
 import difflib
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from pinned_steps import HEAD, PAGE, layout, page, steps
 
 from pipelines import live_room
+from runners.composition import cluster_options
+from runners.jobs_request import JobRequest
+from runners.settings import Settings
 from transforms.shards import Sharded
 
 
@@ -49,3 +53,17 @@ def test_another_layout_of_what_is_kept_is_noticed() -> None:
     other = partial(np.zeros, 3)
     for book in ({"time": other(np.int32)}, {"times": other(np.int64)}, {"time": other([("a", "<i8")])}):
         assert set(layout(state | {"book": book | {"names": ["c"]}})) != set(told)
+
+
+def test_on_flink_no_step_hands_back() -> None:
+    """What is handed back stays in Flink's state for ever (apache/beam#27648)."""
+    assert sum("restriction:" in line for line in steps()) == 1
+    assert not any("restriction:" in line for line in steps(by_timers=True))
+
+
+@pytest.mark.parametrize(("runner", "by_timers"), [("FlinkRunner", True), ("PrismRunner", False)])
+def test_only_flink_is_come_back_to_by_a_timer(runner: str, by_timers: bool, tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").touch()
+    request = JobRequest(kind="replay", sources=(str(tmp_path),), runner=runner)
+    options = cluster_options(request, Settings(), "redis://localhost", shards=2, bounded=True)
+    assert options.read_by_timers is by_timers
