@@ -11,7 +11,7 @@ True
 >>> pace.written()  # it took five seconds: the next waits twenty
 >>> now = 20.0
 >>> pace.is_due(urgent=False), pace.is_due(urgent=False, soon=True)
-(False, False)
+(False, True)
 """
 
 from collections.abc import Callable
@@ -19,13 +19,12 @@ from typing import Final
 
 SPACING: Final = 4
 """Writing takes at most about a fifth of the time: the next waits this many times as long as the last took."""
+SOON_S: Final = 0.1
+"""What had better be written soon is so this often at most, and takes no more than half of the time."""
 
 
 class Pace:
-    """Due once an interval, and whenever the source has nothing further; longer where writing is slow.
-
-    What had better be written soon waits for no interval, but as long as anything where writing is slow.
-    """
+    """Due once an interval, and whenever the source has nothing further; longer where writing is slow."""
 
     def __init__(self, interval_s: float, clock: Callable[[], float], spacing: int = SPACING) -> None:
         self._interval_s, self._clock, self._spacing = interval_s, clock, spacing
@@ -35,7 +34,7 @@ class Pace:
     def is_due(self, urgent: bool, soon: bool = False) -> bool:
         """Say whether to write now; if so, the interval begins anew."""
         now = self._clock()
-        if not urgent and now < (self._soonest if soon else self._due):
+        if not urgent and now < (min(self._soonest, self._due) if soon else self._due):
             return False
         self._begun, self._due = now, now + self._interval_s
         return True
@@ -43,8 +42,10 @@ class Pace:
     def written(self, all_of_it: bool = True) -> None:
         """Take note that the writing that was due is done, or a part of it: the next part need not wait an interval."""
         now = self._clock()
-        self._soonest = now + self._spacing * (now - self._begun)
-        self._due = max(self._due, self._soonest) if all_of_it else self._soonest
+        took_s = now - self._begun
+        spaced = now + self._spacing * took_s
+        self._due = max(self._due, spaced) if all_of_it else spaced
+        self._soonest = max(self._begun + SOON_S, now + took_s)
 
 
 class Sweep:

@@ -35,6 +35,8 @@ OLDEST_JAVA: Final = 17
 _SETTINGS: Final = "server.properties"
 _DATA: Final = "data"
 _FORMAT_PATIENCE_S: Final = 60.0
+_PORTS_BACK_WITHIN_S: Final = 10.0
+"""How soon a broker that was killed is gone: its ports are waited for, since clients go on with them."""
 _LOGGING: Final = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -53,7 +55,8 @@ def up(folder: Path, cache: Path, environment: Mapping[str, str], tell: Tell) ->
     with changing(folder) as state:
         if not state.alive():
             # The port is part of what clients were told; it is kept where it is free.
-            state.ports = ports.choose(state.ports or DEFAULT_PORTS, str(folder))
+            patience_s = _PORTS_BACK_WITHIN_S if state.ports else 0.0
+            state.ports = ports.choose(state.ports or DEFAULT_PORTS, str(folder), patience_s=patience_s)
             write_settings(folder, state.ports)
             _format(java.program, jars, folder)
         members = [broker(java.program, jars, folder, state.ports)]

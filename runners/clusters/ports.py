@@ -20,6 +20,7 @@ HOST = "127.0.0.1"
 _TRIES: Final = 100
 _FIRST, _LAST = 20_000, 32_000
 """Any port is one of these: outgoing connections begin above, and one of them may take the port of a server that died."""
+_LOOK_EVERY_S: Final = 0.1
 _TAKEN_FOR_S: Final = 120.0
 """How long a cluster may take to listen on what it chose."""
 
@@ -32,10 +33,12 @@ def choose(
     owner: str,
     notes: Path | None = None,
     clock: Callable[[], float] = time.time,
+    patience_s: float = 0.0,
 ) -> dict[str, int]:
     """Return a free port for each name, no two the same; the wanted one where nobody listens on it or is about to.
 
-    `owner` is who asks, a folder or the like: what it took before it may take again.
+    `owner` is who asks, a folder or the like: what it took before it may take again. With patience it waits for what a
+    server that was killed has not let go of yet.
     """
     chosen: dict[str, int] = {}
     with_ends: list[socket.socket] = []
@@ -43,7 +46,7 @@ def choose(
         others = {port for port, (_, by) in taken.items() if by != owner}
         try:
             for name, port in wanted.items():
-                end = _free(port, others)
+                end = _free(port, others, patience_s)
                 if end is None:
                     raise OSError("no port is free on loopback")
                 with_ends.append(end)
@@ -95,10 +98,15 @@ def answers(port: int, patience_s: float = 0.5) -> bool:
         return False
 
 
-def _free(wanted: int, others: set[str]) -> socket.socket | None:
+def _free(wanted: int, others: set[str], patience_s: float) -> socket.socket | None:
     """Return an end on a port that is free and no other's: the wanted one, else any."""
-    if wanted and str(wanted) not in others and (end := _bound(wanted)):
-        return end
+    until = time.monotonic() + patience_s
+    while wanted and str(wanted) not in others:
+        if end := _bound(wanted):
+            return end
+        if time.monotonic() >= until:
+            break
+        time.sleep(_LOOK_EVERY_S)
     for port in random.sample(range(_FIRST, _LAST), _TRIES):
         if str(port) not in others and (end := _bound(port)):
             return end

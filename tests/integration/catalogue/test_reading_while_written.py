@@ -122,7 +122,7 @@ def test_everything_adds_up_in_every_look(tmp_path: Path) -> None:
         watcher.start()
         try:
             settings = {"batch_rows": 25, "timezone": WORLD.timezone}
-            replayed(tmp_path / "home", events, settings=settings, speed=100_000.0, dims=dims)
+            replayed(tmp_path / "home", events, settings=settings, speed=20_000.0, dims=dims)
         finally:
             ended.set()
             watcher.join()

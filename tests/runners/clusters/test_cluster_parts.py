@@ -4,6 +4,7 @@ import json
 import os
 import random
 import socket
+import threading
 from pathlib import Path
 from uuid import UUID
 
@@ -31,6 +32,13 @@ def test_a_port_that_is_taken_is_passed_over(tmp_path: Path) -> None:
         assert ports.answers(number)
     assert ports.choose({"a": number}, "one", tmp_path / "notes") == {"a": number}
     assert not ports.answers(number)
+
+
+def test_a_port_is_waited_for_while_its_server_dies(tmp_path: Path) -> None:
+    with socket.create_server((ports.HOST, 0)) as dying:
+        number = dying.getsockname()[1]
+        threading.Timer(0.5, dying.close).start()
+        assert ports.choose({"a": number}, "one", tmp_path / "notes", patience_s=30.0) == {"a": number}
 
 
 def test_a_port_that_another_is_about_to_listen_on_is_passed_over_until_it_has_had_its_time(
