@@ -171,7 +171,8 @@ def evaluated(
     """Return what stored values say at a moment, by name; see `feature_rows`."""
     labels, rows = labels_of(features), feature_rows(layout, held, Chosen(features), at_ms)
     # Most rows share their statuses: one dictionary is copied, which is faster than making each anew.
-    told = {id(row.statuses): dict(zip(labels, row.statuses, strict=True)) for row in rows}
+    shared = {id(row.statuses): row.statuses for row in rows}
+    told = {which: dict(zip(labels, statuses, strict=True)) for which, statuses in shared.items()}
     return [
         EntityFeatures(
             _split(identifier), dict(zip(labels, row.values, strict=True)), told[id(row.statuses)].copy(),

@@ -185,7 +185,7 @@ class Visits(beam.DoFn):
             yield TimestampedValue((key, stays), stamp)
 
     def _idle(self, config: SourceConfig, session: Session, claim: Claim) -> Iterator[Any]:
-        """Once a second, for a while after the last block: ask that what still waits be published."""
+        """Twice a second, for a while after the last block: ask that what still waits be published."""
         now = time.monotonic()
         if session.position.places:
             # A job that goes on publishes what it holds, or had on its way between steps, though nothing comes.

@@ -1,13 +1,18 @@
 """A topic in memory with what brokers do to readers: nobody answering, retention, compaction, new partitions."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from transforms.io.blocks import Block, Place
 from transforms.io.kafka_client import Taken
 from transforms.io.kafka_partitions import Messages
 from transforms.io.kafka_stream import KafkaReader
+from transforms.io.kafka_url import parse_kafka_url
 from transforms.pieces import BEFORE_ALL_MS
+
+LIVE = parse_kafka_url("kafka://h/t?idle=10s")
+NAME = "kafka:///t#{}".format
 
 
 @dataclass
@@ -132,3 +137,15 @@ class Reading:
 
 def ids(blocks: list[Block]) -> list[str]:
     return [name for block in blocks for name in block.decoded.events["event_id"].to_pylist()]
+
+
+Open = Callable[..., Reading]
+
+
+def passed(clock: Clock, seconds: float, reading: Reading) -> list[str]:
+    """Let time pass a second at a time, reading on; returns the events that came."""
+    found: list[str] = []
+    for _ in range(round(seconds)):
+        clock.now_s += 1
+        found += ids(reading.rest())
+    return found

@@ -1,66 +1,18 @@
 """The reader over a topic in memory: once and in order, through restarts, gaps, and partitions of all tempers."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory_topic import Clock, InMemoryLog, Reading, Topic, ids
+from in_memory_topic import LIVE, NAME, Clock, InMemoryLog, Open, Reading, Topic, ids, passed
 
-from schemas.errors import SourceError
 from transforms.io.blocks import Place
-from transforms.io.kafka_partitions import PATIENCE_S, Messages, Partition, parse_place
+from transforms.io.kafka_partitions import PATIENCE_S, Messages, Partition
 from transforms.io.kafka_stream import HELD_BYTES, LOOK_EVERY_S, KafkaReader
-from transforms.io.kafka_url import KafkaTopic, parse_kafka_url
 from transforms.io.stream_entries import Entries
-from transforms.pieces import BEFORE_ALL_MS
-
-LIVE = parse_kafka_url("kafka://h/t?idle=10s")
-NAME = "kafka:///t#{}".format
-
-
-@pytest.fixture
-def topic() -> Topic:
-    found = Topic()
-    found.grow(3)
-    return found
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-Open = Callable[..., Reading]
-
-
-@pytest.fixture
-def opened(topic: Topic, clock: Clock) -> Open:
-    def start(
-        where: KafkaTopic = LIVE, places: dict[str, Place] | None = None, *, rows: int = 100, most: int = 1000,
-        reader: int = 0, readers: int = 1,
-    ) -> Reading:  # fmt: skip
-        return Reading(
-            KafkaReader(
-                where, dict(places or {}), rows, reader=reader, readers=readers,
-                open_log=lambda _: InMemoryLog(topic, most), clock=clock,
-            ),
-            dict(places or {}),
-        )  # fmt: skip
-
-    return start
-
-
-def passed(clock: Clock, seconds: float, reading: Reading) -> list[str]:
-    """Let time pass a second at a time, reading on; returns the events that came."""
-    found: list[str] = []
-    for _ in range(round(seconds)):
-        clock.now_s += 1
-        found += ids(reading.rest())
-    return found
 
 
 @settings(max_examples=60, deadline=None)
@@ -130,80 +82,6 @@ def test_the_partition_furthest_behind_is_read_next(most: int, topic: Topic, ope
     assert max(times) == 290_000
 
 
-def test_watermark_is_the_least_until_a_partition_is_idle(topic: Topic, clock: Clock, opened: Open) -> None:
-    reading = opened()
-    topic.event(0, 5000)
-    topic.event(1, 9000)
-    reading.rest()
-    assert reading.watermark_ms == BEFORE_ALL_MS  # nothing is known of the third
-    topic.event(2, 7000)
-    reading.rest()
-    assert reading.watermark_ms == 5000
-    for second in range(9):
-        topic.event(1, 10_000 + second)
-        passed(clock, 1, reading)
-    assert reading.watermark_ms == 5000
-    for second in range(9, 12):
-        topic.event(1, 10_000 + second)
-        passed(clock, 1, reading)
-    assert reading.watermark_ms == 10_011
-
-
-def test_a_watermark_rises_without_any_event_once_others_are_idle(
-    topic: Topic, clock: Clock, opened: Open
-) -> None:
-    reading = opened()
-    for number in range(3):
-        topic.event(number, 1000 * (number + 1))
-    reading.rest()
-    clock.now_s += 6
-    topic.event(2, 8000)
-    reading.rest()
-    assert reading.watermark_ms == 1000
-    assert passed(clock, 6, reading) == []
-    assert reading.watermark_ms == 8000
-
-
-def test_while_nobody_speaks_the_watermark_stands(topic: Topic, clock: Clock, opened: Open) -> None:
-    reading = opened()
-    for number in range(3):
-        topic.event(number, 1000 * (number + 1))
-    reading.rest()
-    passed(clock, 60, reading)
-    assert reading.watermark_ms == 1000
-
-
-def test_an_idle_partition_that_speaks_again_holds_back_again(
-    topic: Topic, clock: Clock, opened: Open
-) -> None:
-    reading = opened()
-    topic.event(0, 1000)
-    for _ in range(20):
-        topic.event(1, 50_000)
-        topic.event(2, 50_000)
-        passed(clock, 1, reading)
-    assert reading.watermark_ms == 50_000
-    topic.event(0, 60_000)
-    topic.event(1, 99_000)
-    topic.event(2, 99_000)
-    assert len(ids(reading.rest())) == 3
-    assert reading.watermark_ms == 60_000
-
-
-def test_silence_of_a_broker_that_is_away_is_no_idleness(topic: Topic, clock: Clock, opened: Open) -> None:
-    reading = opened()
-    for number in range(3):
-        topic.event(number, 1000 * (number + 1))
-    reading.rest()
-    topic.away = True
-    topic.event(0, 2000)
-    assert passed(clock, 30, reading) == []
-    assert reading.watermark_ms == 1000
-    topic.away = False
-    assert passed(clock, 1, reading) == ["0-1"]
-    assert reading.watermark_ms == 2000
-
-
 def test_what_came_while_a_broker_was_away_is_not_overtaken(topic: Topic, clock: Clock, opened: Open) -> None:
     reading = opened(most=1, rows=1)
     for number in range(3):
@@ -257,20 +135,6 @@ def test_a_block_is_bounded_by_rows_and_bytes_and_has_at_least_one(rows: int, si
     assert (partition.offset, partition.waiting_bytes) == (count, 6 - 2 * count)
 
 
-def test_a_partition_not_read_to_its_end_is_never_idle(topic: Topic, clock: Clock, opened: Open) -> None:
-    reading = opened(rows=1, most=1)
-    for at in range(40):
-        for number in range(3):
-            topic.event(number, at)
-    blocks = []
-    for _ in range(30):
-        clock.now_s += 20
-        block = reading.block()
-        blocks += [block] if block else []
-        assert reading.watermark_ms <= min(place.highest_ms for place in reading.places.values())
-    assert blocks
-
-
 def test_a_new_partition_is_found_and_read_from_its_start(topic: Topic, clock: Clock, opened: Open) -> None:
     reading = opened(replace(LIVE, latest=True))
     topic.event(0, 1)
@@ -298,89 +162,6 @@ def test_latest_is_settled_for_all_partitions_or_none(topic: Topic, opened: Open
     first.block()
     assert len(first.places) == 1
     assert ids(opened(replace(LIVE, latest=True), first.places).rest()) == []
-
-
-def test_a_bounded_read_ends_where_the_topic_ended_at_the_start(topic: Topic, opened: Open) -> None:
-    bounded = replace(LIVE, bounded=True)
-    before = [topic.event(number, at) for at in range(10) for number in (0, 1)]
-    first = opened(bounded, rows=3)
-    read = ids([block for block in (first.block() for _ in range(6)) if block])
-    topic.event(0, 99)
-    topic.event(2, 99)
-    assert not first.reader.finished
-    second = opened(bounded, first.places)
-    read += ids(second.rest())
-    assert second.reader.finished
-    assert sorted(read) == sorted(before)
-    assert all(place.ended for place in second.places.values())
-    assert sorted(ids(opened(bounded, second.places).rest())) == ["0-10", "2-0"]
-
-
-@pytest.mark.parametrize("beyond", [False, True])
-def test_a_bounded_read_ends_behind_markers_that_are_no_messages(
-    topic: Topic, opened: Open, beyond: bool
-) -> None:
-    topic.event(0, 1)
-    topic.high[0] += 2
-    reading = opened(replace(LIVE, bounded=True))
-    reading.block()
-    if beyond:
-        topic.event(0, 2)
-    assert ids(reading.rest()) == ["0-0"]
-    assert reading.reader.finished
-
-
-def test_an_empty_part_of_a_bounded_topic_is_finished(opened: Open) -> None:
-    reading = opened(replace(LIVE, bounded=True), reader=3, readers=4)
-    assert reading.rest() == []
-    assert reading.reader.finished
-
-
-def test_messages_deleted_before_they_were_read_stop_the_job(topic: Topic, opened: Open) -> None:
-    for at in range(10):
-        topic.event(1, at)
-    first = opened(rows=4)
-    while parse_place(first.places.get(NAME(1), Place("0", 0)).offset)[0] < 4:
-        first.block()
-    topic.delete_before(1, 7)
-    with pytest.raises(
-        SourceError, match=r"Offsets 4 to 6 of partition 1 of t were deleted.*up to 3 .*gaps=skip"
-    ):
-        opened(LIVE, first.places).rest()
-
-
-def test_a_gap_that_is_skipped_is_counted_by_a_dead_letter(topic: Topic, opened: Open) -> None:
-    for at in range(10):
-        topic.event(1, at)
-    first = opened(rows=4)
-    while parse_place(first.places.get(NAME(1), Place("0", 0)).offset)[0] < 4:
-        first.block()
-    topic.delete_before(1, 7)
-    blocks = opened(replace(LIVE, skip_gaps=True), first.places).rest()
-    assert ids(blocks) == ["1-7", "1-8", "1-9"]
-    letters = [row for block in blocks for row in block.decoded.refused.to_pylist()]
-    assert [(row["reason"], row["rule"]) for row in letters] == [("unreadable_input", "partition.retention")]
-    assert b"Offsets 4 to 6" in letters[0]["raw"]
-
-
-def test_a_topic_made_anew_stops_the_job(topic: Topic, opened: Open) -> None:
-    places = {NAME(number): Place("50", 1) for number in range(3)}
-    with pytest.raises(SourceError, match="ends at offset 0, but was read up to 50"):
-        opened(replace(LIVE, skip_gaps=True), places).rest()
-
-
-def test_a_reader_whose_partitions_are_idle_goes_on_with_those_of_others(
-    topic: Topic, clock: Clock, opened: Open
-) -> None:
-    reading = opened(reader=1, readers=2)
-    topic.event(1, 1000)
-    for second in range(15):
-        topic.event(0, 20_000 + second)
-        topic.event(2, 30_000 + second)
-        passed(clock, 1, reading)
-    assert 20_000 <= reading.watermark_ms <= 20_014
-    said = topic.event(1, 40_000)
-    assert passed(clock, 1, reading) == [said]
 
 
 def test_everything_a_message_may_hold(topic: Topic, opened: Open) -> None:
