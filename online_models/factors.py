@@ -6,6 +6,7 @@ softmax over all candidates instead of one sampled negative (BPR), and what the 
 only what the other parts have not.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ FALL = 0.6
 
 SLIGHT = 1e-3
 """Candidates whose slope is less are left alone: nearly all of them, and nearly nothing is lost."""
+
+NONE = np.float32(0.0)
 
 SPREAD = 0.17
 """Vectors begin evenly within this of 0."""
@@ -66,14 +69,20 @@ def add_products(state: FactorState, scratch: Scratch, history: HistoryState, us
             for k in range(FACTORS):
                 mean[k] += FALL**steps * state.before[item, k]
     if whole > 0.0:
-        mean /= whole
-    for c in range(scratch.size[0]):
-        item = scratch.item[c]
-        total = 0.0
         for k in range(FACTORS):
-            total += mean[k] * state.after[item, k]
-        product[c] = total
-        scratch.score[c] += total
+            mean[k] /= whole
+    score, after = scratch.score, state.after
+    for c in range(scratch.size[0]):
+        product[c] = _product(mean, after[scratch.item[c]])
+        score[c] += product[c]
+
+
+@partial(compiled, fastmath={"reassoc"})
+def _product(one: np.ndarray, other: np.ndarray) -> np.float32:
+    total = NONE
+    for k in range(FACTORS):
+        total += one[k] * other[k]
+    return total
 
 
 @compiled

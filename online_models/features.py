@@ -39,6 +39,8 @@ SHRINK = 5.0
 FLOOR = 1e-3
 """Shares below this are as good as none: a feature is the fourth root of (1 + share / floor), less 1."""
 
+ONE, RISE = np.float32(1.0), np.float32(1.0 / FLOOR)
+
 BLENDED = 50
 """Places of each popularity list that are candidates beside a user's own; all are where nothing is known."""
 
@@ -191,8 +193,9 @@ def _add_popularity(
             if hour[item] >= since:
                 add_candidate(places, found, size, item)
     for h in range(len(totals)):
-        for c in range(size[0] if totals[h] > 0.0 else 0):
-            x[POPULAR + h, c] = value[found[c], h] / totals[h]
+        share = 1.0 / totals[h] if totals[h] > 0.0 else 0.0
+        for c in range(size[0]):
+            x[POPULAR + h, c] = value[found[c], h] * share
 
 
 @compiled
@@ -201,4 +204,4 @@ def _to_roots(scratch: Scratch) -> None:
         if f not in (AGAIN, BACK):
             row = scratch.x[f]
             for c in range(scratch.size[0]):
-                row[c] = np.sqrt(np.sqrt(1.0 + row[c] / FLOOR)) - 1.0
+                row[c] = np.sqrt(np.sqrt(ONE + row[c] * RISE)) - ONE

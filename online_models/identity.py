@@ -61,7 +61,11 @@ class Identity:
     def intern(self, column: pa.Array) -> Index:
         """The rows of a column of text, -1 for null; new ids are added in order of appearance."""
         encoded = column.dictionary_encode()
-        rows = np.fromiter(map(self.add, encoded.dictionary.to_pylist()), np.int32, len(encoded.dictionary))
+        names = encoded.dictionary.to_pylist()
+        known = list(map(self._row_of.get, names))
+        if None in known:
+            known = [self.add(name) if row is None else row for name, row in zip(names, known, strict=True)]
+        rows = np.array(known, np.int32)
         codes = encoded.indices.fill_null(len(rows)).to_numpy(zero_copy_only=False)
         return np.append(rows, np.int32(-1))[codes]
 

@@ -4,6 +4,7 @@ Between two blocks it offers a local checkpoint where there is one. On a cluster
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -19,6 +20,7 @@ from transforms import checkpoints
 from transforms.counting import counter
 from transforms.intake import ADMITTED_SCHEMA, ID_HASH, Intake, TimeBounds
 from transforms.io.blocks import Place, Reader
+from transforms.io.gathering import Gathering
 from transforms.io.session import Position, Read, Session
 from transforms.pieces import BEFORE_ALL_MS, FINAL, IDLE, LATER, SOON, Piece, Progress
 from transforms.pseudonymize import Pseudonymizer
@@ -33,14 +35,8 @@ _IDLE_FOR_S: Final = 10.0
 _STAY_S: Final = 0.25
 """How long a reader on a cluster goes on while more waits; a checkpoint waits for it, and each return has its price."""
 
-_LINGER_S: Final = 0.2
-"""How long a reader on a cluster lets events gather once it has taken the few that there were.
-
-Each piece costs every step behind, and each step sends as many on for each that it takes as it has shards.
-"""
-_FEW: Final = 1024
 _JOINED_ROWS: Final = 8192
-"""Blocks on a cluster are joined up to so many events."""
+"""Blocks on a cluster are joined up to so many events; where fewer were there, more gather before the next visit."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ class _Running:
     sessions: dict[int, Session] = field(default_factory=dict)
     begun: dict[int, tuple[float, int]] = field(default_factory=dict)
     quiet: dict[int, tuple[float, float]] = field(default_factory=dict)
-    gather_until_s: dict[int, float] = field(default_factory=dict)
+    gatherings: dict[int, Gathering] = field(default_factory=lambda: defaultdict(Gathering))
 
     def all_sessions(self) -> list[Session]:
         """Return every open session."""
@@ -92,7 +88,7 @@ class Visits(beam.DoFn):
         """Take what the readers of this process have open."""
         running = self._shared.take()
         self._sessions, self._begun, self._quiet = running.sessions, running.begun, running.quiet
-        self._gather_until_s = running.gather_until_s
+        self._gatherings = running.gatherings
 
     def teardown(self) -> None:
         """Close it behind the last copy of the step."""
@@ -110,7 +106,7 @@ class Visits(beam.DoFn):
         session = self._session(element, position)
         if element.job:
             checkpoints.of(element.job).offer()
-        if (gathering_s := self._gather_until_s.get(element.reader, 0.0) - time.monotonic()) > 0:
+        if (gathering_s := self._gatherings[element.reader].left_s()) > 0.0:
             return gathering_s
         if element.job and checkpoints.of(element.job).stopping:
             yield from self._end(element, session, claim, session.position.watermark_ms)
@@ -134,8 +130,8 @@ class Visits(beam.DoFn):
             taken += _rows(read)
             stays = not (element.job or element.speed or read.block.drained)
             read = session.next() if stays and time.monotonic() - began_s < _STAY_S else None
-        if taken < _FEW and not (element.job or element.speed):
-            self._gather_until_s[element.reader] = began_s + _LINGER_S
+        if taken < _JOINED_ROWS and not (element.job or element.speed):
+            self._gatherings[element.reader].begin()
         return 0.0
 
     def _told_now(self, saved: SourceConfig) -> SourceConfig:
