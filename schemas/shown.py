@@ -1,6 +1,6 @@
 """What was shown to somebody, with which chance, and what the model said of it: one entry an answer, in msgpack.
 
->>> shown = Shown("u1", 5, 7, ["tea", "cup"], [1.0, 0.25], FORM, scores=score_bytes([2.5, 2.5]),
+>>> shown = Shown("u1", 5, 7, ["tea", "cup"], [1.0, 0.25], FORM, scores=number_bytes([2.5, 2.5]),
 ...               parts=part_bytes(["room", "exploration"]), said=said_bytes([{"room": 2.0, "filled": 0.5}, {}]))
 >>> decode_shown(encode_shown(shown)) == shown
 True
@@ -21,7 +21,8 @@ FORM: Final = 2
 SAID: Final = ("popularity", "repeats", "transitions", "neighbours", "factors", "room", "filled")
 """What adds to a score: the parts of the model, and by how much an item for anyone was put below the user's own."""
 
-SPOKE: Final = (*SAID[:-1], "exploration")
+EXPLORED: Final = "exploration"
+SPOKE: Final = (*SAID[:-1], EXPLORED)
 """Why an item is shown: the part that spoke for it most, or because it is new."""
 
 _WIDTH: Final = len(SAID)
@@ -44,7 +45,8 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
 
     From form 2 on also in which room it was asked for and whether that was known, how many were asked for, whether it was
     what is popular, and the newest event that the model had learned; then, an item each, its score as float32, the place
-    in `SPOKE` of what spoke for it as a byte, and what each of `SAID` adds to its score as a row of float16.
+    in `SPOKE` of what spoke for it as a byte, and what each of `SAID` adds to its score as a row of float16. With
+    exploration slots also the new items that could stand there, and their chances on an empty page as float32.
     """
 
     user_id: str
@@ -61,6 +63,22 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
     scores: bytes = b""
     parts: bytes = b""
     said: bytes = b""
+    fresh: list[str] = []
+    fresh_chances: bytes = b""
+
+    def choices(self, place: int) -> dict[str, float]:
+        """Return which new items could have stood at a place (the first is 0) with which chance: those not before it.
+
+        >>> shown = Shown("u1", 5, 7, ["tea", "cup"], [1.0, 0.25], FORM, fresh=["tea", "cup", "pot"],
+        ...               fresh_chances=number_bytes([0.2, 0.2, 0.6]))
+        >>> {item: round(chance, 6) for item, chance in shown.choices(1).items()}
+        {'cup': 0.25, 'pot': 0.75}
+        """
+        before = set(self.items[:place])
+        fresh = zip(self.fresh, array("f", self.fresh_chances), strict=True)
+        left = {item: chance for item, chance in fresh if chance > 0.0 and item not in before}
+        whole = sum(left.values())
+        return {item: chance / whole for item, chance in left.items()}
 
     def each(self) -> Iterator[ShownItem]:
         """Yield the items in the order in which they were shown."""
@@ -74,9 +92,9 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
             yield ShownItem(item, propensity, score, SPOKE[part], dict(zip(SAID, row, strict=True)))
 
 
-def score_bytes(scores: Iterable[float]) -> bytes:
-    """Return scores as an entry holds them."""
-    return array("f", scores).tobytes()
+def number_bytes(numbers: Iterable[float]) -> bytes:
+    """Return scores or chances as an entry holds them."""
+    return array("f", numbers).tobytes()
 
 
 def part_bytes(parts: Iterable[str]) -> bytes:

@@ -153,6 +153,12 @@ def test_what_a_reader_was_answered_stands_in_the_log(
         if each.part != EXPLORATION:
             assert sum(each.said.values()) == pytest.approx(each.score, rel=4e-3, abs=4e-3)
     assert struct.calcsize("<7e") * len(told) == len(entry.said)
+    for place, each in enumerate(told):
+        choices = entry.choices(place)
+        assert sum(choices.values()) == pytest.approx(1.0 if explore else 0.0)
+        if each.part == EXPLORATION:
+            assert choices[each.item_id] == pytest.approx(each.propensity, rel=1e-5)
+            assert not {before.item_id for before in told[:place]} & set(choices)
 
 
 def test_nothing_is_logged_unasked(model_published: Reader) -> None:
