@@ -9,12 +9,14 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
+from serving_by_hand import asking, served
 
 from online_models import Recommender
 from online_models.answer import Answer, Recommendation
 from online_models.events import ROOM_SCHEMA
 from online_models.payload import PARTS
 from online_models.slots import EXPLORATION, Exploration
+from runners.embedded_redis import OpenRedis
 from schemas.errors import StoreError
 from schemas.keys import Version, model_key, pack_version, recommender_key, shown_key
 from schemas.shown import SAID, SPOKE, decode_shown
@@ -164,3 +166,22 @@ def test_what_a_reader_was_answered_stands_in_the_log(
 def test_nothing_is_logged_unasked(model_published: Reader) -> None:
     assert model_published.recommend("u1", 6, 2_000 * MINUTE_MS).items
     assert list(read_shown(model_published.store)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "logged"), [({"log": "true"}, 1), ({"explore": "2", "seed": "s"}, 1), ({}, 0)]
+)
+def test_over_http_it_is_logged_as_it_was_answered(
+    model_published: Reader, store: OpenRedis, asked: dict[str, str], logged: int
+) -> None:
+    with served(store) as (_, url), asking(url) as http:
+        rows = (
+            http.get("/v1/recommendations/u1", params={"k": "5", **asked}).raise_for_status().json()["rows"]
+        )
+    assert len(rows) == 5
+    entries = list(read_shown(model_published.store))
+    assert len(entries) == logged
+    for entry in entries:
+        told = [(each.item_id, each.part, each.propensity) for each in entry.each()]
+        assert told == [(row["item_id"], row["part"], row["propensity"]) for row in rows]
+        assert (entry.user_id, entry.k, entry.room_id) == ("u1", 5, None)
