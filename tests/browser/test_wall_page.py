@@ -63,6 +63,22 @@ def test_a_label_tells_its_definition_where_it_is_focused(tab: Tab) -> None:
         assert DEFINITIONS[metric] in tab.page.inner_text("#bubble")
 
 
+def test_a_host_has_a_sign_that_is_no_image_and_is_read_by_nobody(tab: Tab, server: Server) -> None:
+    show = server.ask("/v1/wall/broadcasts")["broadcasts"][0]
+    tab.open(f"#room/{show['room_id']}/{show['session_id']}")
+    host = show["creator_id"]
+    assert host in tab.page.inner_text(".top .host")
+    assert tab.page.get_attribute(".top .avatar", "aria-hidden") == "true"
+    # sim-c003 is C3: the word that the number belongs to, and the number.
+    word, number = re.fullmatch(r".*?([a-z]+)0*(\d+)", host).groups()
+    assert tab.page.inner_text(".top .avatar") == f"{word[0].upper()}{number}"
+    assert tab.page.locator("img").evaluate_all(
+        "images => images.map(image => new URL(image.src).pathname)"
+    ) == ["/static/logo.svg"]
+    tab.open("#platform")
+    assert not tab.page.is_visible(".top .host")
+
+
 def test_simulated_figures_say_so(tab: Tab) -> None:
     tab.open("?wall=1")
     assert tab.page.is_visible("text=SYNTHETIC")

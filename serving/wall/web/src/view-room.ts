@@ -130,11 +130,12 @@ function leading(broadcasts: Broadcast[]): string | null {
 
 function heading(data: RoomData): Heading {
   const shown = data.shown_to_ms ?? data.to_ms;
-  const parts = [data.creator_id && say("host", data.creator_id), data.session_id, data.campaign_id && say("campaign", data.campaign_id)];
+  const parts = [data.session_id, data.campaign_id && say("campaign", data.campaign_id)];
   return {
     moment: data.moment,
     title: data.room_id,
     subtitle: parts.filter(Boolean).join(" · "),
+    host: data.creator_id,
     state: data.is_part ? "review" : data.on_air ? "air" : data.from_ms === null ? null : "ended",
     length: data.from_ms === null || shown === null ? "" : clockLength(shown - data.from_ms),
   };
