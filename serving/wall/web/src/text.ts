@@ -168,6 +168,7 @@ const TEXT = {
   inShadow: ["In its shadow, on the same clicks", "影子模型（同一批点击）"],
   served: ["served", "线上模型"],
   shadow: ["shadow", "影子模型"],
+  asServed: ["set as served", "与线上设置相同"],
   onlyServed: ["only served was right", "仅线上命中"],
   onlyShadow: ["only shadow was right", "仅影子命中"],
   byLuck: ["by luck, of the last 5,000 (p)", "偶然概率（近 5,000 次，p）"],
