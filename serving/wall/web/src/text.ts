@@ -52,6 +52,7 @@ const TEXT = {
   perMinutePlatform: ["GMV paid by the minute", "每分钟成交额"],
   funnel: ["Funnel", "转化漏斗"],
   funnelNote: ["distinct users; then orders again within 30 days", "去重用户；复购为 30 天内再次下单"],
+  toPay: ["median {0} from placed to paid", "下单到支付中位 {0}"],
   again: ["bought again", "复购订单"],
   products: ["Products", "商品"],
   productsNote: [

@@ -84,7 +84,7 @@ export class RoomView implements View {
     if (!this.root.contains(this.tiles.root)) this.lay();
     this.tiles.set(data.tiles, data.is_final && !data.is_part, other?.total ?? null);
     this.ratios.set(data.ratios, data.benchmark);
-    this.funnel.set(data.total);
+    this.funnel.set(data.total, data.to_pay_ms);
     this.products.set(data.products, data.suggestions);
     this.traffic.set(data.sources);
     this.coupons.set(data.coupons);
