@@ -4,7 +4,7 @@ import { h } from "./dom";
 import { fig } from "./figures";
 import { term } from "./info";
 import { count, duration, exactCount, share, UNKNOWN } from "./numbers";
-import { panel } from "./panel";
+import { of, panel } from "./panel";
 import { say } from "./text";
 import type { Figures } from "./types";
 
@@ -14,8 +14,8 @@ export class FunnelPanel {
   readonly root: HTMLElement;
   private readonly list = h("ol", { class: "funnel" });
 
-  constructor() {
-    this.root = panel("funnel-panel", say("funnel"), say("funnelNote"), this.list).root;
+  constructor(side = "") {
+    this.root = panel("funnel-panel", of(side, say("funnel")), say("funnelNote"), this.list).root;
   }
 
   /** Shows the steps; `toPayMs` is the one time between two of them that is known of a room. */
