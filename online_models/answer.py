@@ -46,6 +46,7 @@ class Answer:
     """What to show; `fallback` where it is popularity because the model or the user is unknown or stale.
 
     `room_id` is the live room whose items these are; None where no room was asked for, or none of that name is known.
+    `fresh` are the new items that could stand in exploration slots, with their chances on an empty page.
     """
 
     items: list[Recommendation]
@@ -53,6 +54,7 @@ class Answer:
     model_version: int
     as_of_ms: int
     room_id: str | None = None
+    fresh: dict[str, float] = field(default_factory=dict, repr=False)
 
 
 def recommend(

@@ -42,7 +42,7 @@ def with_new_items(answer: Answer, model: bytes | None, explore: Exploration, us
         shown.append(
             Recommendation(item, shown[-1].score if shown else 0.0, EXPLORATION, {}, left[item] / whole)
         )
-    return replace(answer, items=shown[: len(answer.items)])
+    return replace(answer, items=shown[: len(answer.items)], fresh=chances)
 
 
 def _draw(chances: dict[str, float], at: float) -> str:

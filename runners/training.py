@@ -1,6 +1,7 @@
 """`interestream export DIR --training-set LABELS`: features as they were known at the moments of labels."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,7 @@ import pyarrow.csv as pc_csv
 import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
-from runners.composition import time_bounds
+from runners.judged_events import JudgedEvents
 from runners.pseudonyms import pseudonyms_of
 from runners.settings import Settings
 from schemas.errors import SourceError, UsageError
@@ -17,10 +18,9 @@ from schemas.features.identity import PERSONAL
 
 if TYPE_CHECKING:
     from schemas.pseudonyms import Pseudonyms
-    from transforms.features.training import Label, TrainingSet
+    from transforms.features.training import TrainingSet
     from transforms.features.view import FeatureView
 
-FILE: Final = "training.parquet"
 AT: Final = "at_ms"
 AS_OF: Final = "as_of_ms"
 
@@ -35,19 +35,49 @@ def training_set(
     reader could know of; without it that is `at_ms`. With --pseudonymize, labels name users by their true ids and the
     table by pseudonyms; `stored` labels have pseudonyms already. Raises UsageError for labels or views that do not fit.
     """
-    from transforms.features.training import Label
-
-    chosen = _chosen(views, settings)
+    chosen = chosen_views(views, settings)
+    if not chosen:
+        raise UsageError("A training set needs --views: name at least one feature view.")
+    if len({view.entity for view in chosen}) > 1:
+        raise UsageError(
+            "--views names views of several kinds of entities. Make a training set for each kind."
+        )
     table = _labels(labels, chosen[0].entity)
     pseudonyms = pseudonyms_of(settings)
     if pseudonyms and not stored:
         table = _hidden(table, chosen[0].entity, pseudonyms)
-    rows = table.select([*chosen[0].entity, AT, AS_OF]).to_pylist()
-    wanted = [
-        Label(place, tuple(str(row[name]) for name in chosen[0].entity), row[AT], row[AS_OF])
-        for place, row in enumerate(rows)
+    joined = with_features(table, chosen, feature_table(events, dims, settings), settings)
+    return joined.select([name for name in joined.schema.names if name != "values"])
+
+
+def with_features(
+    table: pa.Table, views: "Sequence[FeatureView]", events: pa.Table, settings: Settings
+) -> pa.Table:
+    """Return a table with a column more for each feature of views of one kind, as known at `at_ms`.
+
+    The table has the entity's fields, `at_ms` and `as_of_ms`; where one of the fields is null, so are the features.
+    `events` are those of `feature_table`. Each entity and moment is read once, however many rows have it.
+    """
+    from transforms.features.training import Label
+
+    rows = table.select([*views[0].entity, AT, AS_OF]).to_pylist()
+    asked: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        if None not in row.values():
+            asked[tuple(row.values())].append(place)
+    labels = [
+        Label(number, tuple(map(str, ids)), at_ms, as_of_ms)
+        for number, (*ids, at_ms, as_of_ms) in enumerate(asked)
     ]
-    return _joined(table, wanted, _opened(chosen, settings), feature_table(events, dims, settings))
+    made, places = _opened(views, settings), list(asked.values())
+    columns: list[list[Any]] = [[None] * len(rows) for _ in made.features]
+    for label, values in made.values(events, labels):
+        for column, value in zip(columns, values, strict=True):
+            for place in places[label.place]:
+                column[place] = value
+    for feature, column in zip(made.features, columns, strict=True):
+        table = table.append_column(f"{feature.view}.{feature.label}", pa.array(column))
+    return table
 
 
 def _hidden(table: pa.Table, entity: Sequence[str], pseudonyms: "Pseudonyms") -> pa.Table:
@@ -58,17 +88,6 @@ def _hidden(table: pa.Table, entity: Sequence[str], pseudonyms: "Pseudonyms") ->
     return table
 
 
-def _joined(table: pa.Table, labels: "list[Label]", made: "TrainingSet", events: pa.Table) -> pa.Table:
-    columns: list[list[Any]] = [[None] * len(labels) for _ in made.features]
-    for label, values in made.values(events, labels):
-        for column, value in zip(columns, values, strict=True):
-            column[label.place] = value
-    table = table.drop_columns([name for name in table.schema.names if name == "values"])
-    for feature, column in zip(made.features, columns, strict=True):
-        table = table.append_column(f"{feature.view}.{feature.label}", pa.array(column))
-    return table
-
-
 def _opened(views: "Sequence[FeatureView]", settings: Settings) -> "TrainingSet":
     from pipelines.warm_up import Nowhere
     from transforms.features.training import TrainingSet
@@ -76,7 +95,8 @@ def _opened(views: "Sequence[FeatureView]", settings: Settings) -> "TrainingSet"
     return TrainingSet(views, settings.timezone, settings.order_horizon_ms, Nowhere)
 
 
-def _chosen(names: Sequence[str], settings: Settings) -> "list[FeatureView]":
+def chosen_views(names: Sequence[str], settings: Settings) -> "list[FeatureView]":
+    """Return the views of these names, each once; UsageError for one that there is not."""
     from transforms.features.file import views_of_job
 
     known = {view.name: view for view in views_of_job(settings.features)}
@@ -85,14 +105,7 @@ def _chosen(names: Sequence[str], settings: Settings) -> "list[FeatureView]":
             raise UsageError(
                 f"--views names {name!r}, which is no feature view. There are {', '.join(known)}."
             )
-    chosen = [known[name] for name in dict.fromkeys(names)]
-    if not chosen:
-        raise UsageError("A training set needs --views: name at least one feature view.")
-    if len({view.entity for view in chosen}) > 1:
-        raise UsageError(
-            "--views names views of several kinds of entities. Make a training set for each kind."
-        )
-    return chosen
+    return [known[name] for name in dict.fromkeys(names)]
 
 
 def _labels(path: Path, entity: Sequence[str]) -> pa.Table:
@@ -116,39 +129,16 @@ def _labels(path: Path, entity: Sequence[str]) -> pa.Table:
 
 def feature_table(events: Sequence[Path], dims: Path | None, settings: Settings) -> pa.Table:
     """Return what feature views need of the accepted events of files."""
-    batches = list(_feature_batches(events, dims, settings))
+    from transforms.dedup import Routes
+    from transforms.io.dimensions import Dimensions
+
+    routes = Routes(1, False, Dimensions.of(dims), False, True, figures=False)
+    judged = JudgedEvents(events, settings).routed(routes)
+    return one_table([batch for output, batch in judged if output == "features"])
+
+
+def one_table(batches: Sequence[pa.RecordBatch]) -> pa.Table:
+    """Return what files of events gave as one table; SourceError where there were none."""
     if not batches:
         raise SourceError("The files of events hold none. Name at least one with --events.")
     return pa.Table.from_batches([batch for batch in batches if batch.num_rows] or batches[:1])
-
-
-def _feature_batches(
-    events: Sequence[Path], dims: Path | None, settings: Settings
-) -> Iterator[pa.RecordBatch]:
-    """Judge and deduplicate the events of each file as a job does."""
-    from runners.event_batches import EventBatches
-    from schemas.codecs.jsonl import without_lines
-    from schemas.codecs.salvage import refusals_batch
-    from schemas.gate import compile_gate
-    from transforms.dedup import DedupShard, Routes
-    from transforms.intake import Intake
-    from transforms.io.dimensions import Dimensions
-    from transforms.io.folder import event_files
-    from transforms.pieces import BEFORE_ALL_MS, Piece, Progress
-    from transforms.pseudonymize import Pseudonymizer
-
-    bounds = time_bounds(settings)
-    routes = Routes(1, False, Dimensions.of(dims), False, True)
-    dedup = DedupShard(0, bounds.dedup_horizon_ms, routes, lambda *_: None)
-    gate, pseudonyms = compile_gate(settings.currency), pseudonyms_of(settings)
-    pseudonymizer = Pseudonymizer(pseudonyms) if pseudonyms else None
-    for path in event_files(list(events)):
-        intake, watermark = Intake(gate, bounds, pseudonymizer), BEFORE_ALL_MS
-        for batch in EventBatches().read(path):
-            taken = intake.take(without_lines(batch, refusals_batch([])), watermark)
-            watermark = taken.highest_ms
-            for output, (_, piece) in dedup.absorb(
-                Piece(Progress(0, 1, 0, BEFORE_ALL_MS), (taken.admitted,))
-            ):
-                if output == "features":
-                    yield piece.batch

@@ -30,7 +30,7 @@ older (`schemas.scripts`), so that a bundle run twice, late or out of order leav
 | `NS:{r}:model` | hash | `model`, `rooms` → recommender models, of items and of live rooms |
 | `NS:{r:i:BUCKET}`, `NS:{r:u:BUCKET}`, `NS:{r:r:BUCKET}` | hash | item_id, user_id, room_id → recommender rows |
 | `NS:{r:v:BUCKET}` | hash | user_id → live rooms ranked for the user |
-| `NS:{r}:shown` | stream | `shown` → answers with exploration slots: items, chances (`schemas.shown`); the newest 100,000 |
+| `NS:{r}:shown` | stream | `shown` → logged answers: items, chances, what was said (`schemas.shown`); the newest 100,000 |
 | `NS:erased` | hash | user_id → UTC ms at which the user was erased from features |
 | `NS:{y}` | hash | `catalogue`, `as_of`, `freshness`, `backfill` → views, newest event, ms to readable, names |
 | `NS:{y:ENTITY:BUCKET}` | hash | id (US between the parts of a pair) → feature record of all views of that kind of entity |

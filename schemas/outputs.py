@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from schemas.events import DEAD_LETTER_SCHEMA, TIMESTAMP
 from schemas.metrics import DEFINITIONS, METRICS, RATIOS, UNIQUES
+from schemas.shown import SAID
 
 _TEXT = pa.string()
 _COUNT = pa.int64()
@@ -73,3 +74,13 @@ EXPORTS: Final = {
     "deadletters": DEAD_LETTER_SCHEMA,
 }  # fmt: skip
 """One Parquet file each; rows sorted by the leading columns, so that equal results are equal bytes."""
+
+SHOWN: Final = pa.schema(
+    [("shown_id", _TEXT), ("position", pa.int32()), ("at_ms", _COUNT), ("user_id", _TEXT), ("item_id", _TEXT),
+     ("room_id", _TEXT), ("room_known", pa.bool_()), ("k", pa.int32()), ("fallback", pa.bool_()),
+     ("model_version", _COUNT), ("model_as_of_ms", _COUNT), ("propensity", pa.float64()), ("score", pa.float32()),
+     ("part", _TEXT), ("choices", pa.list_(_TEXT)), ("choice_chances", pa.list_(pa.float64())),
+     *((f"said_{name}", pa.float32()) for name in SAID), ("label", pa.int8()), ("label_known_at_ms", _COUNT),
+     ("weight", pa.float64()), ("clicked_at_ms", _COUNT), ("paid_at_ms", _COUNT)]
+)  # fmt: skip
+"""`shown.parquet`, which is exported by itself: a row a shown item, in the order in which they were shown."""

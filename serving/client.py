@@ -102,13 +102,13 @@ class Client:
 
     def recommendations(
         self, user_id: str, *, k: int = 10, room_id: str | None = None, explain: bool = False,
-        explore: int = 0, seed: str = "",
+        explore: int = 0, seed: str = "", log: bool = False,
     ) -> RecommendationAnswer:  # fmt: skip
-        """Return what to show a user next, of what is on sale in a room if one is given; `explore` is logged."""
+        """Return what to show a user next, of what is on sale in a room if one is given; `explore` is logged always."""
         return self._get(
             RecommendationAnswer, ("recommendations", user_id),
             k=k, room_id=room_id, explain="true" if explain else None,
-            explore=explore or None, seed=seed or None,
+            explore=explore or None, seed=seed or None, log="true" if log else None,
         )  # fmt: skip
 
     def recommended_rooms(self, user_id: str, *, k: int = 10) -> RoomsAnswer:

@@ -115,9 +115,11 @@ class Reader:
         now_ms: int | None = None,
         room_id: str | None = None,
         explore: "Exploration | None" = None,
+        *,
+        log: bool = False,
     ) -> "Answer":
-        """Return what to show a user next, of what is on sale in a room if one is given; `explore` is logged."""
-        return read_recommendations(self.store, user_id, k, now_ms, room_id, explore)
+        """Return what to show a user next, of what is on sale in a room if one is given; `explore` is logged always."""
+        return read_recommendations(self.store, user_id, k, now_ms, room_id, explore, log=log)
 
     def recommend_rooms(self, user_id: str, k: int = 10, now_ms: int | None = None) -> "Answer":
         """Return which live rooms to show a user."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from schemas.keys import VERSION_BYTES, model_key, recommender_key
 from serving.access import Command, Store, read_each
 from serving.job import read_job
-from serving.shown import log_shown
+from serving.shown import Question, log_shown
 
 if TYPE_CHECKING:
     from online_models.answer import Answer
@@ -20,11 +20,14 @@ def read_recommendations(
     now_ms: int | None = None,
     room_id: str | None = None,
     explore: "Exploration | None" = None,
+    *,
+    log: bool = False,
 ) -> "Answer":
     """Return up to k items for a user, with where they come from; an unknown user gets what is popular.
 
     With a room only what is on sale there is ranked, as far as the room is known. With `explore`, the last
-    places are for new items, and what is shown is logged with its propensities.
+    places are for new items. What is shown then is logged with its propensities and what the model said of it;
+    with `log`, so is an answer without new items.
 
     `now_ms` is in event time; by default the moment that the figures are true as of, at which no model is
     too old, since a replay passes days in a second. Costs three round trips: model and user, then the rows
@@ -41,10 +44,9 @@ def read_recommendations(
         _body(model), _body(user), lambda ids: read_items(store, ids), k, now_ms,
         max_age_ms=max_age_ms, room_id=room_id, room=_body(room[0]) if room else None,
     )  # fmt: skip
-    if explore is None:
-        return answer
-    shown = with_new_items(answer, _body(model), explore, user_id)
-    log_shown(store, shown, user_id, now_ms)
+    shown = answer if explore is None else with_new_items(answer, _body(model), explore, user_id)
+    if log or explore is not None:
+        log_shown(store, shown, Question(user_id, now_ms, k, room_id))
     return shown
 
 

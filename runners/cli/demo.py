@@ -27,7 +27,7 @@ ONLINE_RETAIL = "online-retail"
 DATA = (SIMULATED, ONLINE_RETAIL)
 
 
-@configured(*options.WHERE, "port")
+@configured(*options.OF_USERS, "port")
 def demo(
     *,
     settings: Settings,
@@ -56,9 +56,7 @@ def demo(
 
     settings = _apart(settings, data)
     sample = _sample(data, settings)
-    settings = dataclasses.replace(
-        settings, currency=sample.currency, timezone=sample.timezone, pseudonymize=None
-    )
+    settings = dataclasses.replace(settings, currency=sample.currency, timezone=sample.timezone)
     request = JobRequest(
         "replay",
         (str(sample.path),),
@@ -69,12 +67,12 @@ def demo(
     )
     with (
         open_redis(settings.redis, settings.data_dir) as store,
-        nullcontext() if no_serve else _served(store, settings.namespace, settings.port) as url,
+        nullcontext() if no_serve else _served(store, settings) as url,
     ):
         report = run_job(request, settings, console(stderr=True))
         reader = Reader(store.client, settings.namespace)
         if as_json:
-            print_json({"job": document(report), **as_document(reader, sample)})
+            print_json({"job": document(report), **as_document(reader, sample, settings)})
         else:
             print_report(report)
             print_tables(reader, sample, settings)
@@ -103,12 +101,13 @@ def _sample(data: str, settings: Settings) -> "Sample":
 
 
 @contextmanager
-def _served(store: "OpenRedis", namespace: str, port: int) -> Iterator[str]:
+def _served(store: "OpenRedis", settings: Settings) -> Iterator[str]:
     """Serve the API beside the job, at another port if this one is taken; gives the URL."""
     from runners.api import free_port, open_service, serving_beside
     from serving.http.config import ServeConfig
 
-    service = open_service(store, ServeConfig(namespace, port=free_port(port)))
+    port, secret = free_port(settings.port), settings.pseudonymize
+    service = open_service(store, ServeConfig(settings.namespace, port=port, pseudonym_file=secret))
     with serving_beside(service) as url:
         note(f"Serving at {url}, while the replay runs and after it.")
         yield url

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from runners.cli.demo_truth import as_rows, coupon_truths, print_coupons
+from runners.cli.looking import asked_ids
 from runners.cli.money import money
 from runners.cli.output import console, print_table
 from runners.moments import parse_moment
@@ -22,7 +23,7 @@ ROWS_SHOWN = 31
 _MONEY = ("gmv_paid_minor", "refunds_minor", "net_gmv_minor")
 
 
-def as_document(reader: "Reader", sample: "Sample") -> dict[str, Any]:
+def as_document(reader: "Reader", sample: "Sample", settings: "Settings") -> dict[str, Any]:
     """Return the results as plain values."""
     from schemas.metrics import MODELS
 
@@ -41,7 +42,9 @@ def as_document(reader: "Reader", sample: "Sample") -> dict[str, Any]:
         },
         "attribution": {model: [asdict(row) for row in reader.attribution(model)] for model in MODELS},
         **({"coupons": as_rows(coupon_truths(reader, sample))} if sample.synthetic else {}),
-        "recommendations": {sample.buyer: [asdict(item) for item in _recommended(reader, sample).items]},
+        "recommendations": {
+            sample.buyer: [asdict(item) for item in _recommended(reader, sample, settings).items]
+        },
         "refused": reader.dead_letter_counts(),
     }
 
@@ -58,7 +61,7 @@ def print_tables(reader: "Reader", sample: "Sample", settings: "Settings") -> No
     _print_attribution(reader, sample)
     if sample.synthetic:
         print_coupons(coupon_truths(reader, sample), sample.currency)
-    answer = _recommended(reader, sample)
+    answer = _recommended(reader, sample, settings)
     best = [[rank, item.item_id, item.part] for rank, item in enumerate(answer.items, start=1)]
     print_table(
         f"Recommended to buyer {sample.buyer}", ["rank", "item", "because of"], best, "no model was published"
@@ -67,9 +70,10 @@ def print_tables(reader: "Reader", sample: "Sample", settings: "Settings") -> No
     _print_next(sample, settings)
 
 
-def _recommended(reader: "Reader", sample: "Sample") -> "Answer":
+def _recommended(reader: "Reader", sample: "Sample", settings: "Settings") -> "Answer":
     asked_at_ms = parse_moment(sample.asked_at, sample.timezone) if sample.asked_at else None
-    return reader.recommend(sample.buyer, RECOMMENDED, asked_at_ms)
+    [buyer] = asked_ids(reader, settings, ["user_id"], [sample.buyer])
+    return reader.recommend(buyer, RECOMMENDED, asked_at_ms)
 
 
 def _told_of_simulation(sample: "Sample") -> list[list[object]]:
@@ -139,12 +143,13 @@ def _print_next(sample: "Sample", settings: "Settings") -> None:
 
     where = f"--redis {settings.redis}" if settings.redis else f"--data-dir {settings.data_dir}"
     asked = f" --at {sample.asked_at}" if sample.asked_at else ""
+    secret = f" --pseudonymize {settings.pseudonymize}" if settings.pseudonymize else ""
     lines = [
         "Look further:",
         f"  interestream metrics platform all --window {sample.window} {where}",
         f"  interestream leaderboard item --metric net_gmv_minor {where}",
         f"  interestream attribution --model linear {where}",
-        f"  interestream recommend {sample.buyer}{asked} {where}",
+        f"  interestream recommend {sample.buyer}{asked}{secret} {where}",
         f"  interestream export results {where}",
     ]
     console().print(Text("\n".join(lines)), soft_wrap=True)

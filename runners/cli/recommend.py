@@ -42,6 +42,9 @@ def recommend(
         str,
         typer.Option(metavar="TEXT", help="What the draw for these places follows from.", show_default=False),
     ] = "",
+    log: Annotated[
+        bool, typer.Option("--log", help="Log what is shown without --explore, too: export --shown reads it.")
+    ] = False,
     at: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="As of this event time; without it, that of the newest figures."),
@@ -69,7 +72,11 @@ def recommend(
     with reading(settings) as reader:
         now_ms = parse_moment(at, reader.job().timezone) if at else None
         tried = Exploration(explore, seed) if explore else None
-        ask = reader.recommend_rooms if rooms else partial(reader.recommend, room_id=room, explore=tried)
+        ask = (
+            reader.recommend_rooms
+            if rooms
+            else partial(reader.recommend, room_id=room, explore=tried, log=log)
+        )
         [stored] = asked_ids(reader, settings, ["user_id"], [user_id])
         answer = ask(stored, k, now_ms)
     kind = "room" if rooms else "item"

@@ -12,7 +12,7 @@ from serving.http.answers import Answer
 from serving.http.endpoint import Asked, Endpoint, Nothing
 from serving.http.parameters import Id
 from serving.recommendations import room_rows_asked, rows_asked
-from serving.shown import shown_command
+from serving.shown import Question, shown_command
 from serving.windows import to_text
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class RecommendationQuery(msgspec.Struct, forbid_unknown_fields=True):
     seed: Annotated[
         str, Meta(max_length=1024, description="What the draw for these places follows from.")
     ] = ""
+    log: Annotated[bool, Meta(description="Whether what is shown is logged without new items, too.")] = False
     explain: Annotated[bool, Meta(description="Whether to say what each part adds to each score.")] = False
 
 
@@ -158,9 +159,11 @@ async def recommendations(
             break
         except _MissingError as missing:
             await rows.read(store, missing.item_ids)
-    if query.explore and answer.items:
+    if query.explore:
         answer = with_new_items(answer, model, Exploration(query.explore, query.seed), user_id)
-        await store.ask([shown_command(store.namespace, answer, user_id, now_ms)])
+    if (query.explore or query.log) and answer.items:
+        question = Question(user_id, now_ms, query.k, query.room_id)
+        await store.ask([shown_command(store.namespace, answer, question)])
     return RecommendationAnswer(
         user_id=asked.path.user_id, room_id=query.room_id, room_known=answer.room_id is not None, fallback=answer.fallback,
         model_version=answer.model_version, model_as_of=to_text(answer.as_of_ms) if model else None,

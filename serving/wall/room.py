@@ -15,6 +15,7 @@ from serving.wall.coupon_board import CouponLine, read_coupon_board
 from serving.wall.moment import Moment, read_moment
 from serving.wall.order_index import Airing, OrderIndex, airings, of_session
 from serving.wall.pace import RATIOS, series, sums_to, tiles
+from serving.wall.paying import median_to_pay_ms
 from serving.wall.pins import Pins
 from serving.wall.products import read_products
 from serving.wall.room_view import Mark, RoomView, Trend
@@ -85,6 +86,7 @@ def read_room(
         coupons,
         read_suggestions(store, to_ms),
         alarms,
+        median_to_pay_ms(sold),
     )
 
 

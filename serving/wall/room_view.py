@@ -37,7 +37,8 @@ class RoomView:
     """What the room view draws; money in minor units, moments in UTC milliseconds.
 
     `total` are the published figures of the broadcast; before the end of a past show, the sums of its minutes.
-    `trend` and `funnel` are None where nobody was seen in the room.
+    `trend` is None where nobody was seen in the room. `to_pay_ms` is the median time from placed to paid, None where
+    no order has both.
     """
 
     moment: Moment
@@ -62,3 +63,4 @@ class RoomView:
     coupons: list[CouponLine]
     suggestions: Suggestions
     alarms: list[Alarm]
+    to_pay_ms: float | None = None

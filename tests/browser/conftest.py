@@ -1,11 +1,14 @@
 """A simulated evening, a real server over it, and a real browser in front of it."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from wall_browser import CHROMIUM, EVENTS, FLAGS, Evening, Server, Tab, interestream, opened
+
+SHADOW = {"rate": 0.1, "parts": ["popularity", "transitions"]}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,11 +30,13 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
         "simulate", "--out", folder / "simulated", "--events", EVENTS, "--users", 1500, "--items", 120,
         "--rooms", 5, "--seed", 7,
     )  # fmt: skip
+    (folder / "shadow.json").write_text(json.dumps(SHADOW))
     interestream(
-        "replay", folder / "simulated", "--dims", folder / "simulated" / "dims", "--data-dir", folder / "data"
-    )
+        "replay", folder / "simulated", "--dims", folder / "simulated" / "dims", "--data-dir", folder / "data",
+        "--shadow", folder / "shadow.json",
+    )  # fmt: skip
     interestream("export", folder / "export", "--data-dir", folder / "data")
-    return Evening(folder / "data", folder / "export")
+    return Evening(folder / "data", folder / "export", folder / "simulated" / "events")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import duckdb
-from wall_browser import Evening, Server, Tab
+from wall_browser import Evening, Server, Tab, scrub
 
 TILES = ("gmv_paid_minor", "net_gmv_minor", "orders_paid", "buyers", "viewers")
 
@@ -61,6 +61,22 @@ def test_ratios_and_funnel(tab: Tab, evening: Evening) -> None:
     assert steps == [wanted[name] for name in ("viewers", "clickers", "buyers", "repurchase_orders")]
 
 
+def test_how_long_buyers_took_to_pay(tab: Tab, server: Server, evening: Evening) -> None:
+    session, room = best(evening)
+    ((wanted,),) = duckdb.execute(
+        f"""WITH events AS (SELECT DISTINCT ON (event_id) * FROM read_json('{evening.events}/*.jsonl')),
+        firsts AS (
+            SELECT order_id, min(event_time) FILTER (order_status = 'placed') AS placed,
+                min(event_time) FILTER (order_status = 'paid') AS paid
+            FROM events WHERE event_type = 'order' AND session_id = ? GROUP BY order_id)
+        SELECT median(paid - placed) FROM firsts WHERE paid >= placed""",
+        [session],
+    ).fetchall()
+    assert server.ask(f"/v1/wall/room/{room}?session={session}")["to_pay_ms"] == wanted
+    tab.open(f"#room/{room}/{session}")
+    assert f"median {wanted / 1000:.1f} s" in tab.page.inner_text(".funnel .took")
+
+
 def test_products_and_sources_add_up_to_the_broadcast(tab: Tab, server: Server, evening: Evening) -> None:
     session, room = best(evening)
     wanted = exported(evening, "session", session)
@@ -79,9 +95,7 @@ def test_a_past_minute_has_the_sum_of_the_minutes_before(tab: Tab, server: Serve
     tab.open(f"#room/{room}/{session}")
     answer = server.ask(f"/v1/wall/room/{room}?session={session}")
     at = answer["from_ms"] + 40 * 60_000
-    tab.page.locator(".review input").evaluate(
-        "(input) => { input.value = '40'; input.dispatchEvent(new Event('input')); }"
-    )
+    scrub(tab, 40)
     tab.page.wait_for_selector(".state[data-state=review]")
     ((paid, orders),) = duckdb.execute(
         f"""SELECT sum(gmv_paid_minor), sum(orders_paid) FROM '{evening.export}/metrics.parquet'

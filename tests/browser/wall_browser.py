@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -69,12 +71,16 @@ class Server:
             return json.load(answer)
 
 
+AXE = ROOT / "serving" / "wall" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
 @dataclass(frozen=True)
 class Evening:
-    """A replayed evening and its export."""
+    """A replayed evening, its export, and the events that it is made of."""
 
     data_dir: Path
     export: Path
+    events: Path
 
 
 @dataclass
@@ -93,6 +99,25 @@ class Tab:
         self.page.wait_for_selector(".link[data-link=live]")
 
 
+def barriers(tab: Tab) -> list[tuple[str, list[str]]]:
+    """Return what keeps anybody from using what the page shows now, as axe finds it; skips where axe is not installed."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in serving/wall/web")
+    # Through the debugger, which no policy of the page holds back.
+    tools = tab.page.context.new_cdp_session(tab.page)
+    tools.send("Runtime.evaluate", {"expression": AXE.read_text(encoding="utf-8")})
+    found = tab.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    return [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found["violations"]]
+
+
+def scrub(tab: Tab, minute: int) -> None:
+    """Put the slider on a minute of the show."""
+    tab.page.locator(".review input").evaluate(
+        "(input, minute) => { input.value = String(minute); input.dispatchEvent(new Event('input')); }",
+        minute,
+    )
+
+
 def opened(browser: Any, url: str, **options: Any) -> Iterator[Tab]:
     asked = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", "color_scheme": "light"} | options
     context = browser.new_context(**asked)
@@ -103,4 +128,6 @@ def opened(browser: Any, url: str, **options: Any) -> Iterator[Tab]:
     )
     tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
     yield tab
+    # What a test answered in the place of the server may be under way still.
+    tab.page.unroute_all(behavior="ignoreErrors")
     context.close()

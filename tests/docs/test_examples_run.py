@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from doc_pages import ROOT, blocks
 
-PAGES = ("docs/tutorials/first-figures.md", "docs/how-to/dead-letters.md")
+PAGES = ("docs/tutorials/first-figures.md", "docs/how-to/dead-letters.md", "docs/how-to/train-offline.md")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from schemas.metrics import (
     UNIQUES,
     WINDOWS,
 )
-from schemas.outputs import EXPORTS
+from schemas.outputs import EXPORTS, SHOWN
 from serving.funnel import CELL as FUNNEL_CELL
 from transforms.features.fields import ENTITY_FIELDS, EVENTS, NUMBERS
 from transforms.features.views import SHIPPED
@@ -64,9 +64,9 @@ def test_dimensions(name: str) -> None:
     assert columns("dimensions.md", f"## `{name}`") == declared(DIMENSIONS[name])
 
 
-@pytest.mark.parametrize("name", EXPORTS)
+@pytest.mark.parametrize("name", [*EXPORTS, "shown"])
 def test_exported_columns(name: str) -> None:
-    assert columns("exports.md", f"## `{name}.parquet`") == declared(EXPORTS[name])
+    assert columns("exports.md", f"## `{name}.parquet`") == declared({**EXPORTS, "shown": SHOWN}[name])
 
 
 def test_scopes_windows_and_metrics() -> None:

@@ -12,6 +12,9 @@ import duckdb
 import httpx
 import pytest
 
+from runners.embedded_redis import open_redis
+from schemas.keys import recommender_key
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "runners" / "demo_data" / "*.parquet"
 
@@ -118,6 +121,18 @@ def test_a_second_time_nothing_is_left_to_do_and_people_see_the_same(folder: Pat
     paid = shown["total"]["gmv_paid_minor"]
     assert f"GBP {paid // 100:,}.{paid % 100:02}" in printed
     assert f"interestream metrics platform all --window day --data-dir {folder}" in printed
+
+
+def test_with_a_secret_the_same_is_shown_and_nobody_stands_under_their_id(shown: Any, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef" * 4)
+    secret.chmod(0o600)
+    hidden = json.loads(demo(tmp_path / "data", "--json", "--no-features", "--pseudonymize", str(secret)))
+    for name in ("total", "top_items", "recommendations", "refused"):
+        assert hidden[name] == shown[name]
+    [buyer] = shown["recommendations"]
+    with open_redis(None, tmp_path / "data") as store:
+        assert store.client.hget(recommender_key("is", "u", buyer), buyer) is None
 
 
 def test_without_no_serve_it_serves_what_it_shows(folder: Path, shown: Any) -> None:

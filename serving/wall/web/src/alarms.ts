@@ -2,7 +2,7 @@
 
 import { h } from "./dom";
 import { clock, count, money, share, times } from "./numbers";
-import { panel } from "./panel";
+import { of, panel } from "./panel";
 import { name, say, type Key } from "./text";
 import type { Alarm } from "./types";
 
@@ -15,10 +15,10 @@ export class Alarms {
   private readonly list = h("ul", { class: "alarms" });
   private held: Alarm[] = [];
 
-  constructor() {
-    this.root = panel("alarm-panel", say("alarms"), "", this.list).root;
+  constructor(side = "") {
+    this.root = panel("alarm-panel", of(side, say("alarms")), "", this.list).root;
     this.list.setAttribute("tabindex", "0");
-    this.list.setAttribute("aria-label", say("alarms"));
+    this.list.setAttribute("aria-label", of(side, say("alarms")));
   }
 
   set(alarms: Alarm[]): void {

@@ -3,7 +3,7 @@
 import { h, s } from "./dom";
 import { fig } from "./figures";
 import { exactMoney, money, share, times, UNKNOWN } from "./numbers";
-import { panel } from "./panel";
+import { of, panel } from "./panel";
 import { name, say } from "./text";
 import type { CouponLine } from "./types";
 
@@ -17,10 +17,10 @@ export class Coupons {
   readonly root: HTMLElement;
   private readonly list = h("ul", { class: "coupons" });
 
-  constructor() {
-    this.root = panel("coupon-panel", say("coupons"), say("couponsNote"), this.list).root;
+  constructor(side = "") {
+    this.root = panel("coupon-panel", of(side, say("coupons")), say("couponsNote"), this.list).root;
     this.list.setAttribute("tabindex", "0");
-    this.list.setAttribute("aria-label", say("coupons"));
+    this.list.setAttribute("aria-label", of(side, say("coupons")));
   }
 
   set(coupons: CouponLine[]): void {

@@ -1,7 +1,7 @@
 // A figure in few digits with its exact value beside it, for pointing at and for copying.
 
 import { h, s, setText, toggle } from "./dom";
-import { figure, share, UNKNOWN } from "./numbers";
+import { figure, plain, share, UNKNOWN } from "./numbers";
 import { say } from "./text";
 
 export function fig(shown: string, exact: string, attributes: Record<string, string> = {}): HTMLElement {
@@ -35,9 +35,24 @@ export function copyExactly(event: ClipboardEvent): void {
 
 /** ▲ or ▼ with how much; never by colour alone. */
 export function setChange(element: HTMLElement, change: number | null): void {
-  const tone = change === null || Math.abs(change) < 0.0005 ? "flat" : change > 0 ? "up" : "down";
-  const arrow = { up: "▲", down: "▼", flat: "■" }[tone];
-  setText(element, change === null ? UNKNOWN : `${arrow} ${share(Math.abs(change))}`);
+  tell(element, change, (value) => share(value), false);
+}
+
+/** How far a figure is from another, as a share of that; of some figures more is worse. */
+export function setRelative(element: HTMLElement, own: number | null, other: number | null, isWorse = false): void {
+  tell(element, own === null || !other ? null : own / other - 1, (value) => share(value), isWorse);
+}
+
+/** How far a share is from another, in points of a hundred. */
+export function setPoints(element: HTMLElement, own: number | null, other: number | null, isWorse = false): void {
+  tell(element, own === null || other === null ? null : own - other, (value) => say("points", plain(value * 100, 1)), isWorse);
+}
+
+function tell(element: HTMLElement, change: number | null, text: (value: number) => string, isWorse: boolean): void {
+  const way = change === null || Math.abs(change) < 0.0005 ? "flat" : change > 0 ? "up" : "down";
+  const arrow = { up: "▲", down: "▼", flat: "■" }[way];
+  const tone = way === "flat" || !isWorse ? way : way === "up" ? "down" : "up";
+  setText(element, change === null ? UNKNOWN : `${arrow} ${text(Math.abs(change))}`);
   toggle(element, "class", `change ${tone}`);
 }
 

@@ -1,5 +1,6 @@
 // The header: whose figures these are, as of when, and how the page is doing; and the few controls.
 
+import { avatar, setAvatar } from "./avatar";
 import { h, setText, toggle } from "./dom";
 import { clock, count, day, duration, money, share } from "./numbers";
 import { addressOf, VIEWS, type Place } from "./settings";
@@ -23,6 +24,9 @@ export class Header {
   readonly root: HTMLElement;
   private readonly title = h("h1");
   private readonly subtitle = h("p", { class: "subtitle" });
+  private readonly avatar = avatar();
+  private readonly hostName = h("span");
+  private readonly host = h("span", { class: "host", hidden: true }, this.avatar, this.hostName);
   private readonly state = h("span", { class: "state", hidden: true });
   private readonly asOf = h("span", { class: "as-of" });
   private readonly refused = h("span", { class: "refused" });
@@ -50,6 +54,7 @@ export class Header {
       { class: "top" },
       h("img", { src: "/static/logo.svg", alt: "", width: 24, height: 24 }),
       h("div", { class: "who" }, this.title, this.subtitle),
+      this.host,
       this.state,
       this.synthetic,
       h("nav", { "aria-label": say("views") }, ...links),
@@ -72,6 +77,7 @@ export class Header {
     this.readAt = performance.now();
     setText(this.title, heading.title);
     setText(this.subtitle, heading.subtitle);
+    this.setHost(heading.host ?? null);
     document.title = `${heading.title} · interestream`;
     this.synthetic.hidden = !heading.moment.synthetic;
     this.state.hidden = heading.state === null;
@@ -79,6 +85,13 @@ export class Header {
     setText(this.state, heading.state === null ? "" : `${words[heading.state]} ${heading.length}`.trim());
     toggle(this.state, "data-state", heading.state);
     this.tick();
+  }
+
+  private setHost(host: string | null): void {
+    this.host.hidden = host === null;
+    if (host === null) return;
+    setAvatar(this.avatar, host);
+    setText(this.hostName, say("host", host));
   }
 
   /** Tells the age of the figures; greys them where it is too much. */

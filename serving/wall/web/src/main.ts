@@ -9,7 +9,7 @@ import { mountBubble, setDefinitions } from "./info";
 import { keepKey } from "./key";
 import { Live, type Link } from "./live";
 import { told } from "./panel";
-import { addressOf, isChinese, isWall, keep, language, place, theme, VIEWS, type Place } from "./settings";
+import { addressOf, isChinese, isWall, keep, language, place, theme, VIEWS, type Place, type Shown } from "./settings";
 import { currentLanguage, say, setLanguage } from "./text";
 import type { BroadcastsData, Definitions, HealthData, QualityData } from "./types";
 import type { View } from "./view";
@@ -95,7 +95,7 @@ class Page {
       case "health":
         return new HealthView();
       default:
-        return new RoomView(this.where, (data, room) => this.listed(data, room), () => void this.refresh());
+        return new RoomView(this.where, (data, room) => this.listed(data, room), () => void this.refresh(), (room, other) => this.compared(room, other));
     }
   }
 
@@ -164,6 +164,12 @@ class Page {
     this.header.setBroadcasts(data.broadcasts, { ...this.where, room });
   }
 
+  /** Puts a comparison into the address, so that it can be sent to others and outlives a change of language. */
+  private compared(room: string | null, other: Shown | null): void {
+    this.where = { ...this.where, room, other };
+    history.replaceState(null, "", `${location.pathname}${location.search}${addressOf(this.where)}`);
+  }
+
   private async watchHealth(): Promise<void> {
     if (document.hidden || this.live.paused) return;
     await read<HealthData>("health").then((data) => this.footer.setHealth(data), () => undefined);
@@ -179,7 +185,7 @@ class Page {
   }
 
   private go(to: Place): void {
-    if (to.view === this.where.view && to.room === this.where.room && to.session === this.where.session) return;
+    if (addressOf(to) === addressOf(this.where)) return;
     this.where = to;
     this.build();
     scrollTo(0, 0);

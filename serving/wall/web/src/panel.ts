@@ -20,6 +20,11 @@ export function panel(area: string, title: string, note = "", ...content: Child[
   return { root, body, tools };
 }
 
+/** A title of one of two broadcasts, so that no two panels have the same. */
+export function of(side: string, title: string): string {
+  return side ? `${side} · ${title}` : title;
+}
+
 /** The designed absence of figures that nothing publishes yet. */
 export function notPublished(what: string): HTMLElement {
   return h("p", { class: "absent" }, h("span", { class: "badge" }, say("notPublished")), " ", say("notPublishedLong", what));

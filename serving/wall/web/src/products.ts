@@ -4,7 +4,7 @@ import { h } from "./dom";
 import { fig } from "./figures";
 import { term } from "./info";
 import { count, exactCount, exactMoney, money, share } from "./numbers";
-import { panel } from "./panel";
+import { of, panel } from "./panel";
 import { Table } from "./table";
 import { name, say } from "./text";
 import type { Product, Suggestions } from "./types";
@@ -15,9 +15,9 @@ export class Products {
   private readonly next = h("p", { class: "next" });
   private places = new Map<string, string>();
 
-  constructor() {
+  constructor(side = "") {
     this.table = new Table<Product>(
-      say("products"),
+      of(side, say("products")),
       [
         { key: "item", head: say("item"), text: true, cell: (row) => this.item(row) },
         { key: "gmv", head: term("gmv_paid_minor"), by: (row) => row.gmv_paid_minor, cell: (row) => fig(money(row.gmv_paid_minor), exactMoney(row.gmv_paid_minor)) },
@@ -31,7 +31,7 @@ export class Products {
       (row) => row.item_id,
       "gmv",
     );
-    this.root = panel("product-panel", say("products"), say("productsNote"), this.table.root, this.next).root;
+    this.root = panel("product-panel", of(side, say("products")), say("productsNote"), this.table.root, this.next).root;
   }
 
   set(products: Product[], suggestions: Suggestions): void {

@@ -2,10 +2,18 @@
 
 import type { Language } from "./text";
 
+/** One broadcast, by its room and itself. */
+export interface Shown {
+  room: string;
+  session: string;
+}
+
 export interface Place {
   view: "room" | "platform" | "quality" | "model" | "health";
   room: string | null;
   session: string | null;
+  /** The broadcast that the room's is compared with. */
+  other?: Shown | null;
 }
 
 export const VIEWS = ["room", "platform", "quality", "model", "health"] as const;
@@ -44,14 +52,14 @@ function kept(key: string): string | null {
   }
 }
 
-/** The place that the address names: #room/ROOM/SESSION, #platform … */
+/** The place that the address names: #room/ROOM/SESSION, #room/ROOM/SESSION/OTHER_ROOM/OTHER_SESSION, #platform … */
 export function place(): Place {
-  const [view, room, session] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  const [view, room, session, otherRoom, otherSession] = location.hash.slice(1).split("/").map(decodeURIComponent);
   const known = VIEWS.find((each) => each === view) ?? "room";
-  return { view: known, room: room || null, session: session || null };
+  return { view: known, room: room || null, session: session || null, other: otherRoom && otherSession ? { room: otherRoom, session: otherSession } : null };
 }
 
 export function addressOf(to: Place): string {
-  const parts = [to.view, ...(to.view === "room" ? [to.room, to.session] : [])];
-  return `#${parts.filter((part): part is string => Boolean(part)).map(encodeURIComponent).join("/")}`;
+  const parts = [to.view, ...(to.view === "room" ? [to.room, to.session, to.other?.room, to.other?.session] : [])];
+  return `#${parts.map((part) => encodeURIComponent(part ?? "")).join("/").replace(/\/+$/, "")}`;
 }

@@ -1,22 +1,21 @@
 // The large figures: value, pace, the last half hour; and the strip of ratios below them.
 
-import { h, setText, toggle } from "./dom";
+import { h, toggle } from "./dom";
 import { dot, fig, setChange, setDot, setFig, setSpark, sparkline } from "./figures";
 import { explained, term, unitOf } from "./info";
 import { exactMoney, figure, UNKNOWN } from "./numbers";
 import { say } from "./text";
 import type { Figures, Tile } from "./types";
 
-const METRICS = ["gmv_paid_minor", "net_gmv_minor", "orders_paid", "buyers", "online_users", "viewers"] as const;
-const RATIOS = ["gpm_views_minor", "gpm_viewers_minor", "ctr", "click_to_paid", "aov_minor", "refund_rate", "new_customer_share"] as const;
-const WORSE_IF_HIGH = new Set(["refund_rate"]);
+export const METRICS = ["gmv_paid_minor", "net_gmv_minor", "orders_paid", "buyers", "online_users", "viewers"] as const;
+export const RATIOS = ["gpm_views_minor", "gpm_viewers_minor", "ctr", "click_to_paid", "aov_minor", "refund_rate", "new_customer_share"] as const;
+export const WORSE_IF_HIGH: ReadonlySet<string> = new Set(["refund_rate"]);
 const FAR = 0.5;
 
 class TileView {
   readonly root: HTMLElement;
   private readonly value = fig(UNKNOWN, UNKNOWN);
   private readonly change = h("span", { class: "change flat", tabindex: 0 });
-  private readonly other = h("span", { class: "other" });
   private readonly spark = sparkline();
   private readonly dot = dot(false);
 
@@ -27,12 +26,12 @@ class TileView {
       { class: "tile", "data-tile": metric },
       h("div", { class: "label" }, term(metric), this.dot),
       h("div", { class: "value" }, this.value),
-      h("div", { class: "pace" }, this.change, this.other),
+      h("div", { class: "pace" }, this.change),
     );
     this.root.append(this.spark);
   }
 
-  set(tile: Tile | null, isFinal: boolean, other: number | null): void {
+  set(tile: Tile | null, isFinal: boolean): void {
     const value = tile?.value ?? null;
     const unit = unitOf(this.metric);
     const exact = figure(value, unit, true);
@@ -41,7 +40,6 @@ class TileView {
     toggle(this.root, "title", value === null ? say(tile ? "ofPart" : "unknown") : null);
     setDot(this.dot, isFinal);
     setChange(this.change, tile?.change ?? null);
-    setText(this.other, other === null ? "" : `vs ${figure(other, unit)}`);
     setSpark(this.spark, tile?.spark ?? []);
   }
 }
@@ -54,9 +52,9 @@ export class Tiles {
     this.root.append(...[...this.tiles.values()].map((tile) => tile.root));
   }
 
-  set(tiles: Tile[], isFinal: boolean, other: Figures | null): void {
+  set(tiles: Tile[], isFinal: boolean): void {
     const given = new Map(tiles.map((tile) => [tile.metric, tile]));
-    for (const [metric, view] of this.tiles) view.set(given.get(metric) ?? null, isFinal, other?.[metric] ?? null);
+    for (const [metric, view] of this.tiles) view.set(given.get(metric) ?? null, isFinal);
   }
 }
 

@@ -3,7 +3,7 @@
 import { h } from "./dom";
 import { fig } from "./figures";
 import { count, exactMoney, plain, share, UNKNOWN } from "./numbers";
-import { panel } from "./panel";
+import { of, panel } from "./panel";
 import { name, say } from "./text";
 import type { Source } from "./types";
 
@@ -11,8 +11,8 @@ export class Traffic {
   readonly root: HTMLElement;
   private readonly list = h("ul", { class: "traffic" });
 
-  constructor(note: string) {
-    this.root = panel("traffic-panel", say("traffic"), note, this.list).root;
+  constructor(note: string, side = "") {
+    this.root = panel("traffic-panel", of(side, say("traffic")), note, this.list).root;
   }
 
   set(sources: Source[]): void {

@@ -20,6 +20,14 @@ export interface Drawn {
   other: Other | null;
   /** Minutes that the axis has at least, so that a past show keeps its place while it is scrubbed. */
   minutes: number;
+  /** Beside another show: the axis counts minutes since the start, and both charts are as high. */
+  scale?: Scale;
+}
+
+export interface Scale {
+  minutes: number;
+  money: number;
+  online: number;
 }
 
 export class TrendChart {
@@ -44,12 +52,13 @@ export class TrendChart {
   }
 }
 
-function option({ trend, marks, finalToMs, other, minutes }: Drawn): Option {
+function option({ trend, marks, finalToMs, other, minutes, scale }: Drawn): Option {
   const { axis, text, tooltip } = frame();
   const gmv = trend.values["gmv_paid_minor"] ?? [];
   const online = trend.values["online_users"];
   const hasOnline = online?.some((value) => value !== null) ?? false;
   const starts = Array.from({ length: Math.max(gmv.length, minutes) }, (_, n) => trend.from_ms + n * MINUTE);
+  const named = (n: number): string => `${scale ? `${say("minutes", n)} · ` : ""}${clock(starts[n] ?? null)}`;
   const open = { color: "transparent", borderColor: colour("money"), borderWidth: 1 };
   const series: object[] = [
     {
@@ -80,15 +89,22 @@ function option({ trend, marks, finalToMs, other, minutes }: Drawn): Option {
     tooltip: {
       ...tooltip,
       formatter: (points: { dataIndex: number; seriesName: string; value: number | null; seriesIndex: number }[]) =>
-        [clock(starts[points[0]?.dataIndex ?? 0] ?? null), ...points.map((point) => `${point.seriesName}  ${pointed(point, hasOnline)}`)].join("\n"),
+        [named(points[0]?.dataIndex ?? 0), ...points.map((point) => `${point.seriesName}  ${pointed(point, hasOnline)}`)].join("\n"),
     },
-    xAxis: { ...axis, type: "category", data: starts.map((start) => clock(start)), splitLine: { show: false } },
+    xAxis: { ...axis, type: "category", data: starts.map((start, n) => (scale ? String(n) : clock(start))), splitLine: { show: false } },
     yAxis: [
-      { ...axis, type: "value", splitNumber: 3, axisLabel: { ...text, formatter: (value: number) => money(value) } },
-      { ...axis, type: "value", splitNumber: 3, show: hasOnline, splitLine: { show: false }, axisLabel: { ...text, formatter: (value: number) => count(value) } },
+      { ...axis, type: "value", splitNumber: 3, ...(scale ? high(scale.money) : {}), axisLabel: { ...text, formatter: (value: number) => money(value) } },
+      { ...axis, type: "value", splitNumber: 3, ...(scale ? high(scale.online) : {}), show: hasOnline, splitLine: { show: false }, axisLabel: { ...text, formatter: (value: number) => count(value) } },
     ],
     series,
   };
+}
+
+/** The end of an axis that is not left to the chart, in few digits, and one line halfway. */
+function high(most: number): { max: number; interval: number } {
+  const power = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
+  const max = ([1, 2, 3, 4, 5, 6, 8].find((step) => step * power >= most) ?? 10) * power;
+  return { max, interval: max / 2 };
 }
 
 function pointed(point: { value: number | null; seriesIndex: number }, hasOnline: boolean): string {

@@ -108,6 +108,7 @@ export interface RoomData {
   coupons: CouponLine[];
   suggestions: Suggestions;
   alarms: Alarm[];
+  to_pay_ms: number | null;
 }
 
 export interface Broadcast {

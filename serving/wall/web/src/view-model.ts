@@ -10,6 +10,8 @@ import type { ModelData, ShadowFigures } from "./types";
 import type { Heading, View } from "./view";
 import { pair } from "./view-quality";
 
+const LEAST_CHANCE = 0.001;
+
 export class ModelView implements View {
   readonly root = h("div", { class: "view model" });
   private readonly quality = h("div");
@@ -60,11 +62,22 @@ function inShadow({ since_ms, settings, counters }: ShadowFigures): HTMLElement 
     "section",
     { class: "shadow" },
     h("h3", {}, say("inShadow")),
-    h("p", { class: "muted" }, `${day(since_ms)} ${clock(since_ms, true)} → · ${JSON.stringify(settings)}`),
+    h("p", { class: "muted" }, `${say("since", `${day(since_ms)} ${clock(since_ms, true)}`)} · ${set(settings)}`),
     line("hit_rate_at_10", say("hitRate"), (value) => share(value)),
     line("mrr_at_10", say("mrr"), (value) => plain(value, 3)),
-    h("dl", { class: "pairs" }, count("predictions", say("predictions")), count("only_served", say("onlyServed")), count("only_shadow", say("onlyShadow")), pair(say("byLuck"), plain(counters["window_p"] ?? null, 3))),
+    h("dl", { class: "pairs" }, count("predictions", say("predictions")), count("only_served", say("onlyServed")), count("only_shadow", say("onlyShadow")), pair(say("byLuck"), chance(counters["window_p"] ?? null))),
   );
+}
+
+/** How a shadow is set otherwise than the served model, as the command line says it. */
+function set(settings: Record<string, unknown>): string {
+  const told = Object.entries(settings).map(([key, value]) => `${key} = ${Array.isArray(value) ? value.join(", ") : String(value)}`);
+  return told.join(" · ") || say("asServed");
+}
+
+/** A chance to three places; one that would be 0 there is not. */
+function chance(p: number | null): string {
+  return p !== null && p < LEAST_CHANCE ? `< ${plain(LEAST_CHANCE, 3)}` : plain(p, 3);
 }
 
 function bar(label: string, value: number | null, shown: string, kind: string): HTMLElement {

@@ -14,6 +14,8 @@ export interface Heading {
   moment: Moment;
   title: string;
   subtitle: string;
+  /** Who hosts, where that is known. */
+  host?: string | null;
   state: "air" | "ended" | "review" | null;
   /** How long a show on air has lasted. */
   length: string;
