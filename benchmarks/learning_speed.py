@@ -37,12 +37,18 @@ USERS_A_DAY: Final = 20_000
 
 def main() -> None:
     """Measure what was asked for and print it as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=1_000_000, help="events of the generated log")
     parser.add_argument("--rate", type=float, default=1_000.0, help="how many of them happen in a second")
-    parser.add_argument("--cache", type=Path, default=Path("build/bench"), help="where generated logs are kept")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("build/bench"), help="where generated logs are kept"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="the least of so many rounds counts")
-    parser.add_argument("--churn", type=int, metavar="N", help="instead: learn N events whose ids come and go")
+    parser.add_argument(
+        "--churn", type=int, metavar="N", help="instead: learn N events whose ids come and go"
+    )
     given = parser.parse_args()
     told = churning(given.churn) if given.churn else speeds(given)
     print(json.dumps(told, indent=2))
@@ -55,7 +61,9 @@ def speeds(given: argparse.Namespace) -> dict[str, Any]:
     batches = log.combine_chunks().to_batches(max_chunksize=ROWS)
     clicks = int((log["kind"].to_numpy() == CLICK).sum())
     learns(batches[:1])
-    model_s, rooms_s = (min(each) for each in zip(*(learns(batches) for _ in range(given.rounds)), strict=True))
+    model_s, rooms_s = (
+        min(each) for each in zip(*(learns(batches) for _ in range(given.rounds)), strict=True)
+    )
     ranks(batches[:1])
     ranked_s = min(ranks(batches) for _ in range(given.rounds))
     return {

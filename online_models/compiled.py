@@ -5,13 +5,13 @@ with an old version of what it calls from other files (numba/numba#1833).
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
 from numba import njit
-from numba.core.caching import FunctionCache
+
+from schemas.kernels import KernelCache, kept
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -24,7 +24,7 @@ def _sources_digest() -> str:
 SOURCES = _sources_digest()
 
 
-class _SourcesCache(FunctionCache):
+class _SourcesCache(KernelCache):
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return (*super()._index_key(sig, codegen), SOURCES)
 
@@ -41,8 +41,5 @@ def compiled(kernel: Kernel, **options: Any) -> Kernel:
     >>> double(4)
     8
     """
-    dispatcher = njit(nogil=True, _nrt=False, **options)(kernel)
-    # Nowhere to write, or no file (a console): compiled each time, which only costs time.
-    with suppress(RuntimeError):
-        dispatcher._cache = _SourcesCache(kernel)
-    return dispatcher
+    compiled_kernel: Kernel = kept(njit(nogil=True, _nrt=False, **options)(kernel), kernel, _SourcesCache)
+    return compiled_kernel

@@ -15,9 +15,9 @@ same everywhere. Cost: about 0.1 µs a touch and model.
 # mypy: allow-untyped-defs, allow-incomplete-defs
 
 import numpy as np
-from numba import njit
 
 from schemas.attribution import CLICKED, PAID, SAME_SESSION
+from schemas.kernels import kernel
 from schemas.metrics import TOUCH_MODELS
 
 LAST_TOUCH, LINEAR, FIRST_TOUCH, LAST_PAID_TOUCH, TIME_DECAY, POSITION = range(len(TOUCH_MODELS))
@@ -27,7 +27,7 @@ _TERMS = 22
 """Of the exponential series: the rest is below the last bit of a float64 for exponents up to ln 2."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_within(age_ms, flags, clicks_ms, views_ms, in_room):
     """Whether a window counts a touch of this age, which the widest window does."""
     if in_room and not flags & SAME_SESSION:
@@ -35,7 +35,7 @@ def is_within(age_ms, flags, clicks_ms, views_ms, in_room):
     return 0 <= age_ms <= (clicks_ms if flags & CLICKED else views_ms)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def halved(times):
     """Return 2 to the power of minus `times` >= 0, the same bits on every machine: the exponential series by Horner."""
     whole = int(times)
@@ -48,7 +48,7 @@ def halved(times):
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hand_out(left, remainders, out):
     """Give what is left to the largest remainders, one unit each, ties to the earlier."""
     if left == 0:
@@ -61,7 +61,7 @@ def _hand_out(left, remainders, out):
             out[order[len(order) - 1 - place % len(order)]] -= 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _by_decay(total, ages, half_life_ms, out):
     """Weights 2^(-age / half-life), relative to the latest touch's: only their proportions count."""
     count = len(out)
@@ -79,7 +79,7 @@ def _by_decay(total, ages, half_life_ms, out):
     _hand_out(left, weights, out)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _by_position(total, out):
     """40 % each to the first and the last, 20 % in equal parts to those between; in whole weights, so exactly."""
     count = len(out)
@@ -99,14 +99,14 @@ def _by_position(total, out):
     _hand_out(left, remainders, out)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _equally(total, out):
     count = len(out)
     for i in range(count):
         out[i] = total // count + (1 if i < total % count else 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def split(model, total, ages, paid, half_life_ms, out):
     """Write each touch's share of `total` >= 0 to `out`; touches, at least one, stand in order of time."""
     last = len(out) - 1
@@ -128,7 +128,7 @@ def split(model, total, ages, paid, half_life_ms, out):
         out[winner] = total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shares(model, total, ages, paid, half_life_ms):
     """Return each touch's share of `total`."""
     out = np.empty(len(ages), np.int64)
@@ -136,7 +136,7 @@ def shares(model, total, ages, paid, half_life_ms):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def line_shares(model, nets, counts, ages, flags, rule):
     """Return what lines give under one model in one window: line, touch (-1 for none), share; shares of 0 are left out.
 

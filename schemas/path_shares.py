@@ -16,16 +16,16 @@ numbers alone. The writer sums these shares up and readers derive a line's own: 
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from schemas.credit_shares import is_within
+from schemas.kernels import kernel
 
 WHOLE: Final = 10**9
 """Weights of a day sum to about this."""
 MOST_NODES: Final = 16
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def split_by_weights(total, weights, count, shares):
     """Split an integer in proportion to weights by largest remainder, ties to the earlier; equally if all are 0."""
     whole = 0
@@ -49,7 +49,7 @@ def split_by_weights(total, weights, count, shares):
         left -= 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def last_of_each_node(starts, counts, nodes):
     """Of ranges of touches, each in order of time, return the last of every node: positions, and how many a range."""
     kept, many = np.empty(len(nodes), np.int64), np.zeros(len(starts), np.int64)
@@ -68,7 +68,7 @@ def last_of_each_node(starts, counts, nodes):
     return kept[:used], many
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def path_line_shares(nets, counts, ages, flags, nodes, rows, table, rule):
     """Return what lines give under one model in one window: line, touch (-1 for none), share; shares of 0 are left out.
 

@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import inlined, kernel
 from schemas.metrics import EVENT_TIME_COUNTS
 from transforms.state.hashing import hash_bytes, mix
 
@@ -40,7 +40,7 @@ _EMPTY: Final = -1
 _SMALLEST: Final = 1024
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hash_known(bounds, data, known, seed):
     """Hash each string; 0 where it is null."""
     out = np.zeros(len(known), np.uint64)
@@ -50,7 +50,7 @@ def hash_known(bounds, data, known, seed):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def kinds_of(types, statuses, items, ghosts, type_names, status_names):
     """Say what each event is, by the hashes of its type and order status."""
     out = np.zeros(len(types), np.int8)
@@ -68,7 +68,7 @@ def kinds_of(types, statuses, items, ghosts, type_names, status_names):
     return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _add(adds, row, kind, dwell, quantity, amount, marks):
     if kind == ENTRY or kind == IMPRESSION:
         adds[row, _VIEWS] += 1
@@ -91,7 +91,7 @@ def _add(adds, row, kind, dwell, quantity, amount, marks):
         adds[row, _REFUNDS] += amount
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _slot_of(table, row_id, row_minute, identifier, minute):
     """Return the slot of an (id, minute), which is empty where it is new."""
     mask = np.uint64(len(table) - 1)
@@ -104,7 +104,7 @@ def _slot_of(table, row_id, row_minute, identifier, minute):
     return slot
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _number(table, row_id, row_minute, row_first, count, kinds, minutes, identifiers, shown, begin, numbers):
     """Number the (id, minute) of events from `begin` on while there is room.
 
@@ -128,7 +128,7 @@ def _number(table, row_id, row_minute, row_first, count, kinds, minutes, identif
     return count, len(kinds)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _table(size, row_id, row_minute, count):
     table = np.full(size, _EMPTY, np.int32)
     for row in range(count):
@@ -136,7 +136,7 @@ def _table(size, row_id, row_minute, count):
     return table
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sum_events(kinds, minutes, identifiers, shown, dwell, quantity, amount, marks, numbers):
     """Sum what every event adds to one scope, by (id, minute); `identifiers` holds the hash of each event's id.
 
@@ -167,7 +167,7 @@ def sum_events(kinds, minutes, identifiers, shown, dwell, quantity, amount, mark
     return row_minute[:count].copy(), adds[:count], row_first[:count].copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _without_zeros(row_minute, row_first, adds, numbers):
     kept, renumbered = 0, np.empty(len(adds), np.int32)
     for row in range(len(adds)):
@@ -185,7 +185,7 @@ def _without_zeros(row_minute, row_first, adds, numbers):
     return kept
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sum_again(minutes, adds, codes):
     """Sum rows by (code, minute): from the few rows of one scope those of another that follows from it.
 
@@ -214,14 +214,14 @@ def sum_again(minutes, adds, codes):
     return row_code[:count].astype(np.int32), row_minute[:count].copy(), sums[:count].copy(), numbers
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def renumber(numbers, again, offset, out):
     """Number events by the rows of another scope that their rows were summed into."""
     for i in range(len(numbers)):
         out[i] = _EMPTY if numbers[i] == _EMPTY or again[numbers[i]] == _EMPTY else again[numbers[i]] + offset
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shift(numbers, offset):
     """Let numbers begin at an offset."""
     for i in range(len(numbers)):
@@ -229,7 +229,7 @@ def shift(numbers, offset):
             numbers[i] += offset
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def together(sessions, creators, campaigns):
     """Hash what an event's base and fact channel follow from: its session, its creator, and whether it has a campaign."""
     out = np.empty(len(sessions), np.uint64)
@@ -239,7 +239,7 @@ def together(sessions, creators, campaigns):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def put_together(prefix_of, prefixes, prefix_bounds, column_of, rows, bounds, data):
     """Make one string each of a prefix and, unless its row is negative, the string in a row of a column.
 
@@ -267,7 +267,7 @@ def put_together(prefix_of, prefixes, prefix_bounds, column_of, rows, bounds, da
     return ends, out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_pairs(codes, minutes, weights):
     """Sum the weights of each (code, minute).
 

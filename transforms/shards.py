@@ -28,6 +28,7 @@ from transforms.ordering import InOrder, Numbers
 from transforms.pieces import IDLE, Keyed, Piece, PieceCoder
 from transforms.publish import Outlet, Strays
 from transforms.shared import Shared
+from transforms.turns import take_short_turns
 
 Output = tuple[str, Keyed]
 """A named output and what goes there."""
@@ -133,6 +134,7 @@ class _ShardDoFn(beam.DoFn):
         self._shared = Shared(dict[int, _Held])
 
     def setup(self) -> None:
+        take_short_turns()
         self._held = self._shared.take()
         self._asides: dict[int, Aside] = {}
         self._count = counter(self._job)

@@ -7,9 +7,9 @@ tile by how many lie between it and the tile of the entity's newest event, newes
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from schemas.features.layout import MAX, MIN
+from schemas.kernels import kernel
 
 REGISTER_BITS: Final = 10
 REGISTERS_OF_SKETCH: Final = 1 << REGISTER_BITS
@@ -19,7 +19,7 @@ _SEVEN: Final = np.uint64(7)
 _ONE: Final = np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def read_number(data, at):
     """Return an unsigned number and where the next begins."""
     value, shift = np.uint64(0), np.uint64(0)
@@ -32,13 +32,13 @@ def read_number(data, at):
         shift += _SEVEN
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def signed(value):
     """Undo zigzag."""
     return np.int64(value >> _ONE) ^ -np.int64(value & _ONE)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def window_values(data, begins, ends, last_ms, at_ms, tile_ms, ops, op_bounds, asked, asked_bounds, out):
     """Merge the tiles of each entity over each requested window; a window holds whole tiles at its far end.
 
@@ -80,7 +80,7 @@ def window_values(data, begins, ends, last_ms, at_ms, tile_ms, ops, op_bounds, a
                         out[entity, request] += values[column]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def decayed_values(
     data, begin, end, last_ms, at_ms, tile_ms, widths, level_wanted, column_wanted, window_ms, half_life_ms
 ):
@@ -105,7 +105,7 @@ def decayed_values(
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cells_of(data, begin, end, slot_wanted, tile_ms, last_ms):
     """Return tile, value and count of each cell of one slot, newest tile first."""
     at = begin
@@ -130,7 +130,7 @@ def cells_of(data, begin, end, slot_wanted, tile_ms, last_ms):
     return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def distinct_values(data, begins, ends, last_ms, at_ms, tile_ms, slot, window_ms, out):
     """Estimate how many distinct values each entity's sketch holds in a window: HyperLogLog, small counts linearly.
 
@@ -156,7 +156,7 @@ def distinct_values(data, begins, ends, last_ms, at_ms, tile_ms, slot, window_ms
         out[entity] = np.int64(np.rint(estimate))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def recent_values(data, begins, ends, slots, slot_wanted, most, last_ms, since_ms):
     """Return the newest values of one slot of each entity that are not older than a moment, and whose they are."""
     bounds, out, used = np.empty(len(begins) + 1, np.int64), np.empty(most * len(begins), np.int64), 0
@@ -176,7 +176,7 @@ def recent_values(data, begins, ends, slots, slot_wanted, most, last_ms, since_m
     return out[:used], bounds
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cells_in_window(data, begins, ends, slot, tile_ms, last_ms, at_ms, window_ms):
     """Return value and count of each cell of one slot in a window, newest tile first, and whose they are."""
     bounds, used = np.empty(len(begins) + 1, np.int64), 0

@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import kernel
 from schemas.path_shares import MOST_NODES, split_by_weights
 from transforms.attribution.kernels import COUNTS, CREDIT, DIRECT_CREDIT, MICRO_ORDERS, NEW_CUSTOMER_CREDIT
 from transforms.attribution.sums import NO_KEY, SMALLEST, slot_of, with_room
@@ -14,7 +14,7 @@ CHANNEL_BITS: Final = 24
 MOST_CHANNELS: Final = 1 << CHANNEL_BITS
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def credit(lines, starts, names, together, node_of, groups, rows, table, sign, keys, sums, used):
     """Add what each line gives to the sums by (number, name, minute); `sign` -1 takes it back.
 
@@ -54,7 +54,7 @@ def credit(lines, starts, names, together, node_of, groups, rows, table, sign, k
     return keys, sums, used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def empty_sums():
     """Return a table without a sum: of what `ATTRIBUTION_COUNTS` names."""
     return np.full(SMALLEST, NO_KEY), np.zeros((SMALLEST, COUNTS), np.int64)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from numba import njit
+from schemas.kernels import inlined, kernel
 
 HELD_OUT: Final = 0
 EXPOSED: Final = 1
@@ -13,7 +13,7 @@ WIDTH: Final = 7
 _WORD: Final = (1 << SQUARE_BITS) - 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _tell(sums, coupon, arm, net, sign):
     """Add one user's part in a coupon's arm; in words of 18 bits, so that millions of squares fit."""
     size = abs(net)
@@ -28,7 +28,7 @@ def _tell(sums, coupon, arm, net, sign):
     to[6] += sign * high * high
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _spent(spend_head, spend_time, amount, spend_next, since, upto):
     """Sum what a user spent in a stretch of time, both ends included."""
     total, at = 0, spend_head
@@ -39,7 +39,7 @@ def _spent(spend_head, spend_time, amount, spend_next, since, upto):
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def note_exposures(
     users, coupons, times, arms, member_head, spend_head, spend, member, used, ends, after_ms, sums
 ):
@@ -67,7 +67,7 @@ def note_exposures(
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def note_spending(users, times, amounts, member_head, spend_head, spend, member, used, ends, after_ms, sums):
     """Add what users spent, or got back, to their memberships that it falls into; return how many entries there are."""
     spend_time, amount, spend_next = spend
@@ -89,7 +89,7 @@ def note_spending(users, times, amounts, member_head, spend_head, spend, member,
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def move_ends(before, ends, spend_head, spend, member, after_ms, sums):
     """Count memberships anew whose coupon ends at another time than before."""
     spend_time, amount, spend_next = spend
@@ -107,7 +107,7 @@ def move_ends(before, ends, spend_head, spend, member, after_ms, sums):
             _tell(sums, coupon, arm_of[at], net[at], 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def chain(users, following, heads):
     """Link rows to their users anew."""
     heads[:] = -1

@@ -3,10 +3,10 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from schemas.attribution import PAID, SAME_SESSION
 from schemas.credit_shares import is_within, split
+from schemas.kernels import inlined, kernel
 from schemas.metrics import ATTRIBUTION_COUNTS
 from transforms.state.hashing import mix
 
@@ -22,7 +22,7 @@ _EMPTY: Final = -1
 _WEIGHT: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def number_origins(rows, columns, creators, merchants):
     """Number the origins of some events: which column's hash is the first that is not 0, and all that says whose it is.
 
@@ -64,7 +64,7 @@ def number_origins(rows, columns, creators, merchants):
     return numbers, column_of[:count], first[:count]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def is_eligible(
     touch_time, touch_click, touch_place, touch_merchant, pay_time, place, merchant, clicks_ms, views_ms
 ):
@@ -76,7 +76,7 @@ def is_eligible(
     return same_place or (merchant != 0 and touch_merchant == merchant)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def link_lines(first, users, following, heads):
     """Chain new lines to their users, newest first."""
     for line in range(first, len(users)):
@@ -84,14 +84,14 @@ def link_lines(first, users, following, heads):
         heads[users[line]] = line
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def note_payments(users, pay_times, latest):
     """Keep each user's latest payment: no touch after it changes any line."""
     for i in range(len(users)):
         latest[users[i]] = max(latest[users[i]], pay_times[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def disturb_lines(
     users, times, clicks, places, merchants, line_heads, latest, lines, dirty, clicks_ms, views_ms
 ):
@@ -110,7 +110,7 @@ def disturb_lines(
             at = line_next[at]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _slot_of(table, held, name, minute):
     """Return the slot of a (name, minute), which is empty where it is new."""
     mask = np.uint64(len(table) - 1)
@@ -123,7 +123,7 @@ def _slot_of(table, held, name, minute):
     return slot
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _grown(table, held, sums, used):
     """Return twice the room for (name, minute) rows."""
     wider = np.full(2 * len(table), _EMPTY, np.int32)
@@ -135,7 +135,7 @@ def _grown(table, held, sums, used):
     return wider, more_held, more_sums
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def eligible_in(ages, flags, rule, chosen):
     """List in `chosen` which of a line's touches a window counts; returns how many."""
     count = 0
@@ -146,7 +146,7 @@ def eligible_in(ages, flags, rule, chosen):
     return count
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _row_of(table, held, used, name, minute):
     """Return the row of a (name, minute), a new one where it had none, and how many there are."""
     slot = _slot_of(table, held, name, minute)
@@ -157,7 +157,7 @@ def _row_of(table, held, used, name, minute):
     return table[slot], used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def eligible_pins(starts, counts, ages, flags, rule):
     """Return the pins of lines that a window counts, one line's after another's, and how many are each line's."""
     found, many = np.empty(max(counts.sum(), 1), np.int64), np.empty(len(counts), np.int64)
@@ -170,7 +170,7 @@ def eligible_pins(starts, counts, ages, flags, rule):
     return found[:used], many
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _look(origins, ages, flags, begin, chosen, direct, owners, chosen_ages, is_paid):
     """Put down origin, age and whether paid for of the chosen touches; `direct` where there is none."""
     owners[0], chosen_ages[0], is_paid[0] = direct, 0, False
@@ -179,7 +179,7 @@ def _look(origins, ages, flags, begin, chosen, direct, owners, chosen_ages, is_p
         owners[k], chosen_ages[k], is_paid[k] = origins[pin], ages[pin], flags[pin] & PAID != 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find_rows(table, held, used, origin_names, owners, minute, rows):
     """Find the row of each touch's channel of every kind; returns how many rows there are then."""
     for k in range(len(owners)):
@@ -190,7 +190,7 @@ def _find_rows(table, held, used, origin_names, owners, minute, rows):
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def book(lines, pins, origin_names, direct, rules, models, sign):
     """Sum what lines give to each name in each minute, in every window under every model; `sign` -1 takes it back.
 
@@ -235,7 +235,7 @@ def book(lines, pins, origin_names, direct, rules, models, sign):
     return held[:used], sums[:used]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spread(held, sums, groups):
     """Return group, name, minute and counts of every group of sums that is not all 0."""
     out = np.empty((len(sums) * len(groups), 3 + COUNTS), np.int64)

@@ -3,13 +3,13 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.attribution.kernels import is_eligible
 from transforms.state.texts import is_less
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def link(first, users, previous, heads):
     """Chain new touches to their users, newest first."""
     for i in range(first, len(users)):
@@ -17,7 +17,7 @@ def link(first, users, previous, heads):
         heads[users[i]] = i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _noted(found, count, line, row):
     """Append a pair, in twice the room where it is full."""
     if count == len(found):
@@ -29,7 +29,7 @@ def _noted(found, count, line, row):
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def match_chains(
     line_user, pay_time, line_place, line_merchant,
     heads, previous, times, clicks, places, merchants, clicks_ms, views_ms,
@@ -50,7 +50,7 @@ def match_chains(
     return found[:count]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def match_ranges(
     first_line, row_ends, line_user, pay_time, line_place, line_merchant,
     users, times, clicks, places, merchants, clicks_ms, views_ms,
@@ -72,7 +72,7 @@ def match_ranges(
     return found[:count]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def order_ties(order, lines, times, text, ends):
     """Put a line's touches of one time, which stand side by side, in the order of their event ids."""
     for i in range(1, len(order)):
@@ -90,7 +90,7 @@ def order_ties(order, lines, times, text, ends):
         order[place] = at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def order_by_user(users, count):
     """Return the rows in order of user, those of one user in order of arrival: a counting sort."""
     starts = np.zeros(count + 1, np.int64)

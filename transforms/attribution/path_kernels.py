@@ -7,8 +7,8 @@ That is all that the next event's change depends on.
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import inlined, kernel
 from transforms.attribution.sums import NO_KEY, SMALLEST, slot_of, with_room
 
 PAYMENT: Final = 15
@@ -26,7 +26,7 @@ _NODE: Final = (1 << NODE_BITS) - 1
 _MOST_SUMS: Final = 6
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _add(keys, sums, used, day, code, sign):
     key = (day << CODE_BITS) | code
     slot = slot_of(keys, key)
@@ -37,7 +37,7 @@ def _add(keys, sums, used, day, code, sign):
     return used
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _after(state, node):
     """Return the path after an entry."""
     if node == PAYMENT:
@@ -48,7 +48,7 @@ def _after(state, node):
     return ((context << NODE_BITS) & _CONTEXT) | node | (state & ~_CONTEXT) | (1 << (CONTEXT_BITS + node - 1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(keys, sums, used, day, state, node, sign):
     """Count what an entry changes of its path, which was in `state`."""
     context = state & _CONTEXT
@@ -65,13 +65,13 @@ def _count(keys, sums, used, day, state, node, sign):
     return used
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _continued(state, last_time, time, window_ms):
     """Return the path that an entry continues; after a longer pause there is none."""
     return state if time - last_time <= window_ms else 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def absorb(users, times, nodes, days, heads, base_state, base_time, entries, used_entries, window_ms):
     """Put entries into their users' chains, newest first; return the changed counts by (day, code).
 
@@ -117,7 +117,7 @@ def absorb(users, times, nodes, days, heads, base_state, base_time, entries, use
     return keys, sums
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def settle(before_ms, heads, base_state, base_time, time, state, previous):
     """Let go of entries that nothing can precede any more: the newest of them becomes what the user begins with.
 
@@ -139,7 +139,7 @@ def settle(before_ms, heads, base_state, base_time, time, state, previous):
     return stays
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def renumber(links, number):
     """Let links name rows by their new numbers."""
     for i in range(len(links)):

@@ -3,15 +3,15 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.state.hashing import mix
 
 NO_KEY: Final = np.int64(-(2**63))
 SMALLEST: Final = 1024
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def slot_of(keys, key):
     """Return where a key is, or where it would be."""
     mask = np.uint64(len(keys) - 1)
@@ -21,7 +21,7 @@ def slot_of(keys, key):
     return slot
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def with_room(keys, sums, used, more):
     """Return the table, at most half full after so many further keys."""
     size = len(keys)
@@ -38,7 +38,7 @@ def with_room(keys, sums, used, more):
     return new_keys, new_sums
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def not_zero(keys, sums):
     """Return the keys that sum to anything, in ascending order, and their sums."""
     held = 0

@@ -3,7 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
+
+from schemas.kernels import kernel
 
 STAGES: Final = 4
 KNOWN: Final = 0
@@ -18,7 +19,7 @@ MINUTE_MS: Final = 60_000
 NO_STEP: Final = -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _touched(row, stages, marks, changed, before, used):
     """Remember how a row was before its first change."""
     if marks[row] == 0:
@@ -30,7 +31,7 @@ def _touched(row, stages, marks, changed, before, used):
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def see(rows, clicks, times, stages, marks, changed, before, used):
     """Take views and clicks; returns how many rows have changed."""
     for i in range(len(rows)):
@@ -41,7 +42,7 @@ def see(rows, clicks, times, stages, marks, changed, before, used):
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def buy(rows, orders, times, stages, first, second, marks, changed, before, used):
     """Take payments; returns how many rows have changed.
 
@@ -67,7 +68,7 @@ def buy(rows, orders, times, stages, first, second, marks, changed, before, used
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _moves(reached, steps, step, took):
     """Write which step leads to each stage and how long it took; a stage that was passed has none.
 
@@ -86,7 +87,7 @@ def _moves(reached, steps, step, took):
         origin = stage
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def tell(rows, before, stages, steps, out):
     """Write of each changed row the moves that are no more and those that are new; returns how many there are.
 

@@ -8,8 +8,8 @@ set of payments seen.
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import inlined, kernel
 from transforms.state.hashing import mix
 from transforms.state.texts import is_less
 
@@ -33,7 +33,7 @@ EMISSIONS: Final = 6
 _SALT: Final = np.uint64(0xD6E8FEB86659FD93)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def paired(left, right):
     """Hash pairs of hashes; not the same the other way round."""
     out = np.empty(len(left), np.uint64)
@@ -42,7 +42,7 @@ def paired(left, right):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def link(first, record, pair_heads, order_heads):
     """Chain payments from `first` on to their user and merchant, and to their user and order."""
     _, _, _, order, pair, next_of_pair, next_of_order = record
@@ -53,7 +53,7 @@ def link(first, record, pair_heads, order_heads):
         order_heads[order[at]] = at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _chained(head, following):
     count, at = 0, head
     while at >= 0:
@@ -67,7 +67,7 @@ def _chained(head, following):
     return rows
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _purchases(head, record, id_data, id_ends, horizon):
     """Return the payments of one user with one merchant by purchase, where each begins, and the purchases in turn.
 
@@ -98,7 +98,7 @@ def _purchases(head, record, id_data, id_ends, horizon):
     return rows, starts, turns
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def held_of(pairs, pair_heads, following):
     """Count the payments of these users and merchants."""
     count = 0
@@ -110,7 +110,7 @@ def held_of(pairs, pair_heads, following):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def judge(pairs, pair_heads, bought_before, record, id_data, id_ends, horizon, out_row, out_flag):
     """Find the payments that are something else to their merchant now; returns how many there are."""
     time, _, flag, _, _, _, _ = record
@@ -133,7 +133,7 @@ def judge(pairs, pair_heads, bought_before, record, id_data, id_ends, horizon, o
     return used
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _emit(out, used, scope, code, minute, column, amount):
     out[used, 0] = scope
     out[used, 1] = code
@@ -143,7 +143,7 @@ def _emit(out, used, scope, code, minute, column, amount):
     return used + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _around(row, scope, record, codes, order_heads, horizon):
     """Return the latest other payment like this one up to its time and the earliest after it, each within the horizon.
 
@@ -163,7 +163,7 @@ def _around(row, scope, record, codes, order_heads, horizon):
     return before, after
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _book(row, scope, sign, record, codes, order_heads, horizon, out, used):
     """Book a payment under its id of one scope, or take it back: its amount, and its order if it is the first there."""
     time, amount, flag, _, _, _, _ = record
@@ -181,7 +181,7 @@ def _book(row, scope, sign, record, codes, order_heads, horizon, out, used):
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def rebook(rows, flags, record, codes, order_heads, horizon, out):
     """Let payments be what they are now to their merchants; returns how many emissions follow."""
     flag, used = record[2], 0
@@ -197,7 +197,7 @@ def rebook(rows, flags, record, codes, order_heads, horizon, out):
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def recode(rows, scope, numbers, record, codes, order_heads, horizon, out):
     """Let payments have other ids in one scope; returns how many emissions follow."""
     flag, used = record[2], 0
@@ -213,7 +213,7 @@ def recode(rows, scope, numbers, record, codes, order_heads, horizon, out):
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def let_go(pair_heads, bought_before, record, id_data, id_ends, before_ms, horizon, gone):
     """Mark the payments of purchases that nothing can change or join any more; the last one's time is kept.
 

@@ -3,10 +3,10 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from schemas.features.layout import EARLIEST, REGISTERS
 from schemas.features.value_kernels import REGISTER_BITS
+from schemas.kernels import kernel
 from transforms.state.hashing import mix
 from transforms.state.index import find_or_add
 
@@ -15,7 +15,7 @@ _REGISTER_SHIFT: Final = np.uint64(64 - REGISTER_BITS)
 _ONE: Final = np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def register_of(value):
     """Return the register of a sketch that a hash falls into, and its rank there."""
     mixed = mix(value + _SALT)
@@ -26,7 +26,7 @@ def register_of(value):
     return register, rank
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_to_cells(
     rows, picked, kinds, signs, times, values, wheres, newest, heads, entity_keys, index_keys, index_rows, used, cell_key,
     cell_entity, cell_slot, cell_tile, cell_value, cell_count, nexts, slot, slot_kind, tile_ms, keep, bits,
@@ -70,7 +70,7 @@ def add_to_cells(
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def linked(entities, heads):
     """Link cells to their entities anew; returns each cell's next."""
     nexts = np.empty(len(entities), np.int32)
@@ -80,7 +80,7 @@ def linked(entities, heads):
     return nexts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cells_kept(rows, newest, heads, nexts, cell_slot, cell_tile, cell_count, tile_ms, keep, kinds, bounds):
     """Return the cells of some entities that hold something; `bounds` says which are whose."""
     out, at = np.empty(1024, np.int64), 0

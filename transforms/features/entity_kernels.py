@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.state.hashing import mix
 
 NOBODY: Final = -1
@@ -12,7 +12,7 @@ _SALT: Final = np.uint64(0x9E3779B97F4A7C15)
 _ONE: Final = np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def combined(hashes, columns):
     """Return one hash a row of several columns; 0 where any of them is null."""
     out = hashes[columns[0]].copy()
@@ -27,7 +27,7 @@ def combined(hashes, columns):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def wanted(kinds, keys, bits):
     """Return the rows of events of some kinds that name an entity."""
     out = np.empty(len(kinds), np.int64)
@@ -39,7 +39,7 @@ def wanted(kinds, keys, bits):
     return out[:count]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def note_newest(rows, picked, times, newest, dirty, changed):
     """Take note of the newest event of each entity, and of entities that changed; returns those newly so."""
     count = 0

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from numba import njit
-
+from schemas.kernels import kernel
 from transforms import event_kernels as kinds_of
 from transforms.state.index import find_or_add
 
@@ -14,7 +13,7 @@ _CANCELLED: Final = kinds_of.CANCELLED
 _REFUNDED: Final = kinds_of.REFUNDED
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _net(paid, refunded, payments, cancelled, line):
     if payments[line] == 0 or cancelled[line]:
         return NOTHING
@@ -24,7 +23,7 @@ def _net(paid, refunded, payments, cancelled, line):
     return left
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _tell(out, used, sign, time, event, amount, amount_field, numbers, hashes):
     """Emit a line as it was or is: the event that paid it, with its net amount."""
     out_sign, out_time, out_event, out_numbers, out_hashes = out
@@ -37,7 +36,7 @@ def _tell(out, used, sign, time, event, amount, amount_field, numbers, hashes):
     return used + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def absorb(
     kinds, lines, times, events, numbers, hashes, amount_field, horizon_ms, index_keys, index_rows, used, paid, refunded,
     payments, cancelled, cancelled_ms, refunded_ms, pay_ms, pay_event, seen_ms, line_numbers, line_hashes, keys, out,

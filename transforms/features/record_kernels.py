@@ -3,16 +3,16 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from schemas.features.layout import MAX, MIN
 from schemas.features.value_kernels import NOTHING_GREATEST, NOTHING_LEAST
+from schemas.kernels import inlined, kernel
 
 _ONE: Final = np.uint64(1)
 _SEVEN: Final = np.uint64(7)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _room(out, at):
     """Return a buffer with room for some numbers more."""
     if at + 64 <= len(out):
@@ -22,7 +22,7 @@ def _room(out, at):
     return wider
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _put(out, at, value):
     while value >= np.uint64(128):
         out[at] = np.uint8((value & np.uint64(127)) | np.uint64(128))
@@ -32,12 +32,12 @@ def _put(out, at, value):
     return at + 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _zigzag(value):
     return (np.uint64(value) << _ONE) ^ np.uint64(value >> np.int64(63))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def write_tiles(out, rows, bounds, newest, heads, starts, nexts, values, tile_ms, keep, ops):
     """Write the tiles of one length of some entities; those that hold nothing are left out."""
     at = 0
@@ -67,7 +67,7 @@ def write_tiles(out, rows, bounds, newest, heads, starts, nexts, values, tile_ms
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _holds(values, node, ops):
     """Whether a tile holds anything: one whose events were all taken back holds nothing."""
     for column in range(len(ops)):
@@ -80,7 +80,7 @@ def _holds(values, node, ops):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def write_recent(
     out, rows, bounds, newest, heads, node_time, node_value, nexts, keep_ms, texts, text_list, text_bounds
 ):
@@ -110,7 +110,7 @@ def write_recent(
     return out, text_list
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _text_place(text_list, begin, told, value):
     """Return the number of a text among those of its entity, which it joins where it is new."""
     for place in range(begin, told):
@@ -124,7 +124,7 @@ def _text_place(text_list, begin, told, value):
     return told - begin, told + 1, text_list
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def write_cells(out, rows, bounds, cells, cell_bounds, slots, tiles, values, counts, newest, tile_ms, texts, text_list,
                 text_bounds_in, text_list_in):  # fmt: skip
     """Write the cells of some entities, given in order of slot, tile (newest first) and value.
@@ -160,7 +160,7 @@ def write_cells(out, rows, bounds, cells, cell_bounds, slots, tiles, values, cou
     return out, text_list, text_bounds
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def side_by_side(one, one_bounds, other, other_bounds):
     """Put the bytes of each entity's second part behind those of its first."""
     out = np.empty(one_bounds[-1] + other_bounds[-1], np.uint8)
@@ -173,7 +173,7 @@ def side_by_side(one, one_bounds, other, other_bounds):
     return out, bounds
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy(out, at, data, begin, end):
     for place in range(begin, end):
         out[at] = data[place]
@@ -181,7 +181,7 @@ def _copy(out, at, data, begin, end):
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _put_fixed(out, at, value, size):
     """Write a number of so many bytes, the lowest first."""
     for place in range(size):
@@ -189,7 +189,7 @@ def _put_fixed(out, at, value, size):
     return at + size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def records(version, newest, now_ms, tiles, tile_bounds, cells, cell_bounds, recent, recent_bounds, texts, text_bounds,
             text_ends, text_data):  # fmt: skip
     """Return the stored values of entities, as `schemas.features.values` reads them: the version, then the record."""

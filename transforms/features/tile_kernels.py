@@ -8,17 +8,17 @@ is left is a function of the set of events, whatever their order.
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from schemas.features.layout import MAX, MIN, PRESENT
 from schemas.features.value_kernels import NOTHING_GREATEST, NOTHING_LEAST
+from schemas.kernels import inlined, kernel
 from transforms.features.fields import MISSING
 
 NOBODY: Final = -1
 _ONE: Final = np.uint64(1)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _take_node(state, nexts):
     """Return a free node: `state` holds how many there are, and the first one that was given back (or -1)."""
     if state[1] >= 0:
@@ -29,7 +29,7 @@ def _take_node(state, nexts):
     return state[0] - 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _give_back(state, nexts, node):
     """Give a list of nodes back, from this one on."""
     while node >= 0:
@@ -39,7 +39,7 @@ def _give_back(state, nexts, node):
         node = following
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cut(heads, starts, nexts, row, oldest, state):
     """Give back the tiles of an entity that are older than is kept."""
     node = heads[row]
@@ -51,7 +51,7 @@ def _cut(heads, starts, nexts, row, oldest, state):
         node = nexts[node]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _tile_node(heads, starts, nexts, values, row, tile, oldest, ops, state):
     """Return the node of an entity's tile, made and put in its place where there is none."""
     before, node = -1, heads[row]
@@ -72,7 +72,7 @@ def _tile_node(heads, starts, nexts, values, row, tile, oldest, ops, state):
     return made
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_to_tiles(
     rows, picked, kinds, signs, times, numbers, newest, heads, starts, nexts, values, state, tile_ms, keep, bits, fields,
     wheres, ops,
@@ -116,7 +116,7 @@ def add_to_tiles(
                 values[node, column] += signs[event] * number
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_recent(rows, picked, kinds, times, events, values, wheres, newest, heads, node_time, node_event, node_value, nexts,
                state, slot, bits, keep_n, keep_ms):  # fmt: skip
     """Keep the newest values of each entity, by time and then by the event's hash; `wheres` says which events count."""
@@ -149,7 +149,7 @@ def add_recent(rows, picked, kinds, times, events, values, wheres, newest, heads
             nexts[last] = -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def moved_nodes(heads, nexts, taken):
     """Put nodes of lists together, without the free ones: returns where each came from, and renumbers heads and links."""
     flat = heads.reshape(-1)

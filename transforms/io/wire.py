@@ -12,8 +12,9 @@ b'$1\\r\\na\\r\\n$1\\r\\nx\\r\\n$1\\r\\nb\\r\\n$3\\r\\nyzw\\r\\n'
 from typing import Final
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from schemas.kernels import kernel, kernel_for
 from transforms.packed import Packed
 
 _MOST_DIGITS: Final = 10
@@ -24,14 +25,14 @@ _BOUNDS: Final = types.Array(types.int64, 1, "C", readonly=True)
 # Declared types load a kernel with its module, and not while the first figures wait to be written.
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _line_end(out, at):
     out[at] = 13
     out[at + 1] = 10
     return at + 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _bulk(out, at, data, begin, end):
     """Write one string: `$`, its length in decimal digits, its bytes (redis.io/docs/reference/protocol-spec)."""
     length = end - begin
@@ -51,7 +52,7 @@ def _bulk(out, at, data, begin, end):
     return _line_end(out, at + length)
 
 
-@njit(types.int64(_TEXT, _BOUNDS, _TEXT, _BOUNDS, types.uint8[::1]), cache=True, nogil=True)
+@kernel_for(types.int64(_TEXT, _BOUNDS, _TEXT, _BOUNDS, types.uint8[::1]))
 def _pairs(fields, field_bounds, values, value_bounds, out):
     at = 0
     for i in range(len(field_bounds) - 1):
@@ -60,7 +61,7 @@ def _pairs(fields, field_bounds, values, value_bounds, out):
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _difference(data, a, b, size):
     """Return less than, more than or 0, as the bytes at `a` are before, behind or equal to those at `b`."""
     for k in range(size):
@@ -69,7 +70,7 @@ def _difference(data, a, b, size):
     return 0
 
 
-@njit(types.UniTuple(types.int64, 2)(_TEXT, _BOUNDS, types.int64), cache=True, nogil=True)
+@kernel_for(types.UniTuple(types.int64, 2)(_TEXT, _BOUNDS, types.int64))
 def _extremes(data, bounds, size):
     least, highest = 0, 0
     for i in range(1, len(bounds) - 1):

@@ -5,8 +5,8 @@ equal values are told apart by their ids' bytes, however many there are.
 """
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.metrics.kernels import KIND_BITS, START_BITS
 from transforms.metrics.windows import MINUTE
 from transforms.state.hashing import mix
@@ -17,7 +17,7 @@ _SEED = np.uint64(0x9E3779B97F4A7C15)
 """Keeps a digest of small numbers, which are most, away from 0, where `mix` stays."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def rows_of(hashes, cell_key, series_group):
     """Return the cells of these stored hashes, which rise, and where those of each begin; none of minutes.
 
@@ -46,7 +46,7 @@ def rows_of(hashes, cell_key, series_group):
     return rows, starts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _leads(data, ends, value, series, other_value, other_series):
     """Whether one place is before another: by value, then by the bytes of the id."""
     if value != other_value:
@@ -54,7 +54,7 @@ def _leads(data, ends, value, series, other_value, other_series):
     return is_less(data, ends, series, other_series)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sink(data, ends, values, series, size, value, identifier):
     """Put a place into the heap's top and let it sink to where all below it lead it."""
     at = 0
@@ -73,7 +73,7 @@ def _sink(data, ends, values, series, size, value, identifier):
     values[at], series[at] = value, identifier
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _rise(data, ends, values, series, at, value, identifier):
     """Put a place at the heap's end and let it rise above those that lead it."""
     while at > 0:
@@ -85,7 +85,7 @@ def _rise(data, ends, values, series, at, value, identifier):
     values[at], series[at] = value, identifier
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _in_order(data, ends, values, series, size):
     """Turn a heap into a list, best first."""
     for last in range(size - 1, 0, -1):
@@ -94,7 +94,7 @@ def _in_order(data, ends, values, series, size):
         _sink(data, ends, values, series, last, value, identifier)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def leaders(rows, starts, cell_key, cells, added, taken, data, ends, places):
     """Return of each hash and metric the series and values of the first places, how many, and a digest of them.
 

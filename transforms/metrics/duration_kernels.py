@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import inlined, kernel
 from transforms.state.hashing import mix
 from transforms.state.index import find_or_add
 
@@ -13,7 +13,7 @@ _FINE_BITS: Final = 5
 _CELL_BITS: Final = 12
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def cell_of(ms):
     """Return the number of the cell of a duration, which grows with it."""
     shift = 0
@@ -22,7 +22,7 @@ def cell_of(ms):
     return (shift << (_FINE_BITS - 1)) + (ms >> shift)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add(
     numbers, ms, weights, keys, rows, cells, used,
     head, cell_key, cell_count, cell_row, cell_next, row_ms, row_weight, row_next,
@@ -42,7 +42,7 @@ def add(
     return cells
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _chained(head, following):
     count, at = 0, head
     while at >= 0:
@@ -56,7 +56,7 @@ def _chained(head, following):
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _at(rank, cells, cell_count, cell_row, row_ms, row_weight, row_next):
     """Return the duration of a rank, from 0 on; the cells stand in order."""
     before = 0
@@ -74,7 +74,7 @@ def _at(rank, cells, cell_count, cell_row, row_ms, row_weight, row_next):
     return np.int64(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def twice_medians(numbers, head, cell_key, cell_count, cell_row, cell_next, row_ms, row_weight, row_next):
     """Return the sum of the two durations in the middle, of an odd number of them twice the one."""
     out = np.zeros(len(numbers), np.int64)
@@ -94,7 +94,7 @@ def twice_medians(numbers, head, cell_key, cell_count, cell_row, cell_next, row_
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def netted(cell_key, cell_row, row_ms, row_weight, row_next):
     """Return number, duration and weight of all that counts, each once."""
     numbers = np.empty(len(row_ms), np.int32)

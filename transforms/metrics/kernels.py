@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.metrics.windows import DAY, HOUR, MINUTE
 from transforms.state.hashing import mix
 from transforms.state.index import find_one, find_or_add, place
@@ -16,7 +16,7 @@ _WINDOW_BITS: Final = KIND_BITS + START_BITS
 _EMPTY: Final = -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mix_keys(keys):
     """Hash packed keys, one to one."""
     out = np.empty(len(keys), np.uint64)
@@ -25,7 +25,7 @@ def mix_keys(keys):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _start(kind, minute, day):
     if kind == MINUTE:
         return minute
@@ -34,7 +34,7 @@ def _start(kind, minute, day):
     return day if kind == DAY else np.int64(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def merge(
     series_keys, series_rows, series_used, series_group, new_series_at,
     cell_keys, cell_rows, cells_used, cell_key, cell_dirty, values, changed, changed_used,
@@ -75,7 +75,7 @@ def merge(
     return series_used, cells_used, changed_used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find(series_keys, series_rows, cell_keys, cell_rows, ids, groups, minutes, days):
     """Return of each (id, group, minute) its four cells, -1 where there is none."""
     out = np.full((len(ids), KINDS), _EMPTY, np.int32)
@@ -90,7 +90,7 @@ def find(series_keys, series_rows, cell_keys, cell_rows, ids, groups, minutes, d
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def number_hashes(rows, cell_key, series_group):
     """Number the stored hashes that these cells belong to; returns each cell's number, and group and window of each."""
     size = 16
@@ -115,7 +115,7 @@ def number_hashes(rows, cell_key, series_group):
     return numbers, hashes[:count]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def gathered(rows, numbers, ranks):
     """Order cells by the rank of their hash, otherwise as they are; returns them and where each rank begins."""
     starts = np.zeros(len(ranks) + 1, np.int64)

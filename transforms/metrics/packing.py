@@ -9,8 +9,8 @@
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.packed import Packed
 from transforms.state.hashing import text_parts
 
@@ -18,14 +18,14 @@ _MOST_BYTES_AN_INTEGER = 9
 _HEADER_BYTES = 3
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _big_endian(out, at, value, size):
     for i in range(size):
         out[at + i] = np.uint8((value >> np.uint64(8 * (size - 1 - i))) & np.uint64(0xFF))
     return at + size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _integer(out, at, value):
     """MessagePack's shortest form of an integer (github.com/msgpack/msgpack/blob/master/spec.md)."""
     bits = np.uint64(value)
@@ -44,7 +44,7 @@ def _integer(out, at, value):
     return _big_endian(out, at + 1, bits, size)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _array_header(out, at, length):
     if length < 16:
         out[at] = np.uint8(0x90 | length)
@@ -53,7 +53,7 @@ def _array_header(out, at, length):
     return _big_endian(out, at + 1, np.uint64(length), 2)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pack(prefix, values, rows, out, bounds):
     at = 0
     width = values.shape[1]

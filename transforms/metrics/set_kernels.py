@@ -10,8 +10,8 @@ gaps in another array, which may be moved out of memory, and comes back with the
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import inlined, kernel
 from transforms.state.index import place
 
 EXACT_KINDS: Final = 12
@@ -53,14 +53,14 @@ _F2: Final = np.uint64(0xC4CEB9FE1A85EC53)
 _LONGEST_RUN: Final = 62
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _finalised(value):
     value = (value ^ (value >> np.uint64(33))) * _F1
     value = (value ^ (value >> np.uint64(33))) * _F2
     return value ^ (value >> np.uint64(33))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def register_of(user):
     """Return which register a user sets, and to what: MurmurHash3_x64_128 as DataSketches' `HllUtil::coupon` reads it."""
     mixed = user * _C1
@@ -77,7 +77,7 @@ def register_of(user):
     return np.int64(one & np.uint64(REGISTERS - 1)), np.uint8(zeros + 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def registers_of(users):
     """Return which register each user sets, and to what."""
     which, values = np.empty(len(users), np.uint16), np.empty(len(users), np.uint8)
@@ -86,40 +86,40 @@ def registers_of(users):
     return which, values
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def kind_of(ref):
     """Return the kind of block that a set is in."""
     return (ref >> COUNT_BITS) & _KIND_MASK
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _ref(at, kind, count):
     return (np.int64(at) << PLACE_SHIFT) | (np.int64(kind) << COUNT_BITS) | np.int64(count)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _words(kind):
     return 1 << min(kind, EXACT_KINDS - 1)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _most(kind):
     """Return how many members a block takes."""
     return 1 << kind if kind <= _FILLED_KINDS else 3 << (kind - 2)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _packed_words(ref):
     return DENSE_WORDS if kind_of(ref) == DENSE else ref & COUNT_MASK
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def is_short(arena, heads):
     """Say whether the arena may have no room for the next step."""
     return len(arena) - heads[TOP] < ROOM_WORDS
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _take_block(space, kind):
     arena, _, heads, _, _ = space
     listed, words = min(kind, EXACT_KINDS - 1), _words(kind)
@@ -134,7 +134,7 @@ def _take_block(space, kind):
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _give_block(space, at, kind):
     arena, _, heads, _, _ = space
     listed = min(kind, EXACT_KINDS - 1)
@@ -142,7 +142,7 @@ def _give_block(space, at, kind):
     heads[listed] = at
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _slot(arena, at, kind, count, user):
     """Return the place in its block where a user is missing, or -1 where it is a member."""
     slot = np.int64(0)
@@ -159,7 +159,7 @@ def _slot(arena, at, kind, count, user):
     return np.int64(-1) if found else slot
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _raise(registers, at, user):
     register, value = register_of(user)
     slot = at * WORD_BYTES + register
@@ -169,7 +169,7 @@ def _raise(registers, at, user):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _moved(space, source, begin, span, count, kind):
     """Put the members in a stretch of words, which may have gaps, into a new block."""
     arena, registers, _, _, _ = space
@@ -187,12 +187,12 @@ def _moved(space, source, begin, span, count, kind):
     return _ref(at, kind, 0) | CHANGED if kind == DENSE else _ref(at, kind, count)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _span(kind, count):
     return count if kind <= _FILLED_KINDS else 1 << kind
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _larger(space, ref, kind):
     """Move an exact set into a block of a larger kind."""
     held, at, count = kind_of(ref), ref >> PLACE_SHIFT, ref & COUNT_MASK
@@ -201,7 +201,7 @@ def _larger(space, ref, kind):
     return moved
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def thawed(space, ref):
     """Return a set to which may be added: a frozen one is taken back into the arena."""
     if not ref & FROZEN:
@@ -219,7 +219,7 @@ def thawed(space, ref):
     return _moved(space, cold, at, words, count, kind)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def add_in_place(arena, registers, ref, user, register, value):
     """Add a user where the set's block takes it: returns the set's reference, and what came of it.
 
@@ -246,7 +246,7 @@ def add_in_place(arena, registers, ref, user, register, value):
     return ref, outcome
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add(space, ref, user):
     """Add a user; returns the set's reference from then on, and whether the set is another one."""
     arena, registers, _, _, _ = space
@@ -264,7 +264,7 @@ def add(space, ref, user):
     return ref, outcome == NEW
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_all(space, ref, users, begin):
     """Add users from one place on while there is room; returns the set's reference, and where the room ended."""
     for i in range(begin, len(users)):
@@ -274,7 +274,7 @@ def add_all(space, ref, users, begin):
     return ref, len(users)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def free(space, ref):
     """Give a set's room back."""
     if ref & FROZEN:
@@ -283,7 +283,7 @@ def free(space, ref):
         _give_block(space, ref >> PLACE_SHIFT, kind_of(ref))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def union(space, into, other):
     """Add another set's members, or its registers; returns the reference of the first from then on."""
     arena, registers, _, cold, _ = space
@@ -310,7 +310,7 @@ def union(space, into, other):
     return into | CHANGED
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def packed_words(refs, rows):
     """Return how many words the sets of some rows take when they are frozen."""
     words = 0
@@ -321,7 +321,7 @@ def packed_words(refs, rows):
     return words
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def freeze(space, refs, rows):
     """Pack the sets of some rows behind what is frozen."""
     arena, _, _, cold, tally = space
@@ -340,7 +340,7 @@ def freeze(space, refs, rows):
             refs[row, k] = _ref(to, kind, count) | FROZEN | (ref & CHANGED)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def repack(cold, refs, fresh):
     """Copy what is frozen and still belongs to a set; returns how many words that were."""
     used = 0
@@ -355,7 +355,7 @@ def repack(cold, refs, fresh):
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def free_rows(space, refs, rows):
     """Give back the room of all sets of some rows."""
     for row in rows:

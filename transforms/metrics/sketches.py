@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from datasketches import hll_sketch
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.metrics.set_kernels import LG_K, REGISTERS
 
 Registers = npt.NDArray[np.uint8]
@@ -34,7 +34,7 @@ _LARGE: Final = 32
 STANDARD_ERROR: Final = 1.04 / REGISTERS**0.5
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sums(registers):
     """Return the sums of 2^-register of the small and of the large ones, and how many are 0."""
     counts = np.zeros(64, np.int64)

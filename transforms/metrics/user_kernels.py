@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.metrics.kernels import KINDS
 from transforms.metrics.set_kernels import (
     CHANGED,
@@ -24,7 +24,7 @@ _NO_ROLE: Final = 0
 _NONE: Final = -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _by_row(rows, scope):
     """Return the events that have a row in a scope, those of one row together: a counting sort."""
     least, most = np.int64(1) << 40, np.int64(_NONE)
@@ -48,7 +48,7 @@ def _by_row(rows, scope):
     return order
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_users(
     space, refs, cells_of, users, which, heights, roles, rows, online_scope, online_kind, first_scope, first
 ):
@@ -94,7 +94,7 @@ def add_users(
     return rows.shape[1], 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_exact(refs, rows, values, first):
     """Put the sizes of these rows' exact sets among their cells' values."""
     for row in rows:
@@ -103,7 +103,7 @@ def count_exact(refs, rows, values, first):
                 values[row, first + kind] = refs[row, kind] & COUNT_MASK
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def unsettled(refs, rows):
     """Return the places (row, kind) of sketches that rose since they were last estimated, and call them settled."""
     out = np.empty((refs.shape[1] * len(rows), 2), np.int64)
@@ -117,7 +117,7 @@ def unsettled(refs, rows):
     return out[:used]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def with_warm_sets(refs, rows, frozen):
     """Return those rows that have a set which is not frozen."""
     out = np.empty(len(rows), np.int64)

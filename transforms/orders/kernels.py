@@ -7,8 +7,8 @@ seen, so any order of arrival, cut in any batches, sums to the same.
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.state.index import find_or_add
 
 PLACED: Final = 0
@@ -25,7 +25,7 @@ NOWHERE: Final = -2
 MINUTE_MS: Final = 60_000
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _emit(out, used, scope, code, minute, column, amount):
     out[used, 0] = scope
     out[used, 1] = code
@@ -35,7 +35,7 @@ def _emit(out, used, scope, code, minute, column, amount):
     return used + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _around(records, heads, order, status, scope, code, time, horizon):
     """Return the latest event like this one up to `time` and the earliest after it, each within the horizon; or -1."""
     record_status, record_time, record_next, record_codes = records
@@ -52,7 +52,7 @@ def _around(records, heads, order, status, scope, code, time, horizon):
     return before, after
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(records, heads, order, status, scope, code, time, horizon, sign, out, used):
     """Emit what an event adds beside those that the order's records hold, or (`sign` -1) what it takes with it.
 
@@ -66,7 +66,7 @@ def _count(records, heads, order, status, scope, code, time, horizon, sign, out,
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_order(records, used_records, heads, order, status, time, codes, horizon, out, used):
     """Count an order once a scope id, in the minute of its first event of this status; code -1 is of no scope."""
     record_status, record_time, record_next, record_codes = records
@@ -82,7 +82,7 @@ def count_order(records, used_records, heads, order, status, time, codes, horizo
     return used_records + 1, used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def move_records(records, heads, rows, orders, scope, codes, horizon, out):
     """Let records count under other ids of one scope: what each took with it, then what it adds; returns emissions."""
     record_status, record_time, _, record_codes = records
@@ -99,7 +99,7 @@ def move_records(records, heads, rows, orders, scope, codes, horizon, out):
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lines_of(orders, first_lines, line_next):
     """Return the lines of some orders, each of them given once."""
     count = 0
@@ -119,7 +119,7 @@ def lines_of(orders, first_lines, line_next):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _book_refund(codes, time, amount, out, used):
     if amount != 0:
         for scope in range(codes.shape[0]):
@@ -128,7 +128,7 @@ def _book_refund(codes, time, amount, out, used):
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def pay_line(lines, line_codes, last_refund, line, amount, time, event, codes, places, horizon, out, used):
     """Add a payment; the line's pay event is the earliest, ties by the event's hash."""
     (
@@ -165,7 +165,7 @@ def pay_line(lines, line_codes, last_refund, line, amount, time, event, codes, p
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def refund_line(lines, line_codes, first_refund, last_refund, line, amount, time, horizon, out, used):
     """Add a refund; it is booked at the line's pay time as soon as that is known, within the order horizon."""
     refunded, payments, pay_time, stray = lines[1], lines[2], lines[3], lines[11]
@@ -180,7 +180,7 @@ def refund_line(lines, line_codes, first_refund, last_refund, line, amount, time
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def absorb(
     order_keys, order_rows, order_used, heads, first_lines, paid_lines, order_seen,
     records, record_used, record_places,
@@ -245,7 +245,7 @@ def absorb(
     return order_used, record_used, line_used, used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def order_shares(touched_lines, line_hash, line_order, line_next, first_lines, payments, share):
     """Split one order in millionths over its paid lines, by the rank of the line's hash."""
     for i in range(len(touched_lines)):

@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from schemas.kernels import inlined, kernel
 from transforms.state.hashing import Hashes
 from transforms.state.recent_ids import PARTS, SMALLEST, Positions, by_part, first_slot, print_of
 
@@ -28,20 +28,20 @@ _GROWTH: Final = 1.2
 Part = tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _displacement(fingerprint, slot, size):
     """Return how far a fingerprint stands behind its first slot."""
     behind = slot - first_slot(fingerprint, size)
     return behind if behind >= 0 else behind + size
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _print_of(key):
     """Return the key's fingerprint; 0 stands for a free slot."""
     return max(print_of(key), np.uint32(1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _place(prints, groups, fingerprint, group):
     """Put it where the next is less displaced, which moves on (Robin Hood hashing: Celis, 1986)."""
     size = len(prints)
@@ -61,13 +61,13 @@ def _place(prints, groups, fingerprint, group):
     groups[slot] = group
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add(prints, groups, positions, keys, group):
     for i in positions:
         _place(prints, groups, _print_of(keys[i]), group)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _move(old_prints, old_groups, prints, groups, is_kept):
     """Move the fingerprints of the groups kept into a new table; returns how many."""
     kept = 0
@@ -78,7 +78,7 @@ def _move(old_prints, old_groups, prints, groups, is_kept):
     return kept
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _match(prints, groups, positions, keys, out, used):
     """Note (position, group) of every match; returns how many there are, of which the first `len(out)` were noted."""
     size = len(prints)

@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
+
+from schemas.kernels import inlined, kernel
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -26,7 +27,7 @@ _M2: Final = np.uint64(0xBF58476D1CE4E5B9)
 _M3: Final = np.uint64(0x94D049BB133111EB)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def mix(value):
     """Finalise a 64-bit value: Stafford's variant 13 of the MurmurHash3 finaliser (SplitMix64)."""
     value = (value ^ (value >> np.uint64(30))) * _M2
@@ -34,7 +35,7 @@ def mix(value):
     return value ^ (value >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hash_bytes(data, start, end, seed):
     """Hash a slice of bytes, eight at a time; never 0, which stands for null."""
     state = seed ^ (np.uint64(end - start) * _M1)
@@ -50,13 +51,13 @@ def hash_bytes(data, start, end, seed):
     return state if state != 0 else np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hash_column(offsets, data, seed, out):
     for i in range(len(out)):
         out[i] = hash_bytes(data, offsets[i], offsets[i + 1], seed)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fold(accumulated, column, position):
     """Fold one column's hashes into each row's running hash; 0 (null) changes nothing."""
     salt = np.uint64(position + 1) * _M1
@@ -119,7 +120,7 @@ def _as_bits(column: pa.Array) -> Hashes:
     return column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mix_all(values):
     out = np.empty(len(values), np.uint64)
     for i in range(len(values)):

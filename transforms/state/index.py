@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.state.hashing import Hashes
 
 Rows = npt.NDArray[np.int32]
@@ -25,13 +25,13 @@ _LOAD = 0.7
 _SMALLEST = 1024
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def place(key, mask):
     """Return the first slot to probe: high bits, since low ones choose the shard."""
     return np.int64((key >> np.uint64(20)) & np.uint64(mask))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find_or_add(keys, rows, used, key):
     """Return (row, number of rows after): the key's row, a new one where it had none."""
     mask = len(keys) - 1
@@ -45,7 +45,7 @@ def find_or_add(keys, rows, used, key):
     return used, used + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find_one(keys, rows, key):
     """Return the key's row or -1."""
     mask = len(keys) - 1
@@ -57,20 +57,20 @@ def find_one(keys, rows, key):
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find_or_add_all(keys, rows, used, wanted, out):
     for i in range(len(wanted)):
         out[i], used = find_or_add(keys, rows, used, wanted[i])
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find_all(keys, rows, wanted, out):
     for i in range(len(wanted)):
         out[i] = find_one(keys, rows, wanted[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _move(old_keys, old_rows, keys, rows):
     mask = len(keys) - 1
     for i in range(len(old_keys)):
@@ -136,7 +136,7 @@ class HashIndex:
         self.rows_of(state["keys"])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def first_rows(numbers, known, count):
     """Return where each number from `known` up to `count` first stands; they were given in order of arrival.
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from schemas.kernels import inlined, kernel
 from transforms.state.hashing import Hashes
 
 NEW: Final = 0
@@ -37,25 +37,25 @@ Positions = list[npt.NDArray[np.int64]]
 Part = tuple[Hashes, Hashes, npt.NDArray[np.uint16]]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def part_of(key):
     """Return the part that a key belongs to: its upper 4 bits."""
     return np.int64(key >> np.uint64(60))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def print_of(key):
     """Return the 32 bits below those of the part."""
     return np.uint32((key >> np.uint64(28)) & np.uint64(0xFFFFFFFF))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def first_slot(fingerprint, size):
     """Scale a fingerprint to the table's size (Lemire's multiply-shift reduction), so that slots ascend with keys."""
     return np.int64((np.uint64(fingerprint) * np.uint64(size)) >> np.uint64(32))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _by_part(keys, ends):
     """Return the positions of keys part after part, in order of arrival in each, and where each part's end."""
     for i in range(len(keys)):
@@ -78,7 +78,7 @@ def by_part(keys: Hashes) -> list[npt.NDArray[np.int64]]:
     return [positions[begin:end] for begin, end in pairwise(bounds)]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def compared(held, check, late):
     """Return the verdict on an event whose id's hash is held with these check bits; NEW if it is another id's."""
     if (held & _ID_BITS) != (check & _ID_BITS):
@@ -88,7 +88,7 @@ def compared(held, check, late):
     return TOO_LATE if late == ANCIENT else DUPLICATE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _admit(table_keys, table_checks, table_hours, positions, keys, checks, hours, late, verdicts):
     size = len(table_keys)
     added = 0
@@ -118,7 +118,7 @@ def _admit(table_keys, table_checks, table_hours, positions, keys, checks, hours
     return added
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _rehash(old_keys, old_checks, old_hours, keys, checks, hours, now, horizon):
     """Move what is within the horizon or ahead of `now` into a new table; returns how many.
 
@@ -143,7 +143,7 @@ def _rehash(old_keys, old_checks, old_hours, keys, checks, hours, now, horizon):
     return kept
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _ascending(keys, checks, count):
     """Return what the table holds in order of key: it nearly is, from the first slot that is free."""
     size, begin, used = len(keys), 0, 0

@@ -16,9 +16,10 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+from numba import types
 
 from schemas.errors import StateError
+from schemas.kernels import kernel
 from transforms.state import spill
 
 _SLICE_BYTES: Final = 4 << 20
@@ -29,7 +30,7 @@ _pread = types.ExternalFunction("pread", types.intp(types.int32, types.intp, typ
 """The C library's own, called from compiled code: look-ups read very many small ranges."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _read_all(file, places, sizes, out):
     """Read ranges of bytes, one after another; returns whether all of them were."""
     at = 0

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.state import spill
 from transforms.state.fingerprints import GROUPS, Fingerprints
 from transforms.state.hashing import Hashes
@@ -51,7 +51,7 @@ _SEALED: Final = np.dtype([("key", np.uint64), ("check", np.uint64)])
 Verdicts = npt.NDArray[np.uint8]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _compare(held_keys, held_checks, ends, positions, keys, checks, late, verdicts):
     """Judge events whose key may be among the rows read for it."""
     for n in range(len(positions)):

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
+from schemas.kernels import kernel
 from transforms.state import spill
 from transforms.state.hashing import text_parts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _gather(ends, data, rows, offsets):
     total = 0
     for i in range(len(rows)):
@@ -38,7 +38,7 @@ def _gather(ends, data, rows, offsets):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bytes_of(data, starts, sizes):
     """Return slices of a buffer, one after another."""
     out = np.empty(sizes.sum(), np.uint8)
@@ -60,7 +60,7 @@ def slices_of(
     return pa.StringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(text))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_less(data, ends, left, right):
     """Compare two stored strings by their bytes, which orders UTF-8 as its code points."""
     a = ends[left - 1] if left else 0

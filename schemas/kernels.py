@@ -1,0 +1,76 @@
+"""Kernels: functions compiled by numba, kept on disk under names that two processes cannot give to different code.
+
+numba numbers what it keeps, and writes the index before the code: a process that starts while another compiles can
+find the number of one signature, or of an earlier version, with the code of another behind it, and end in a
+segmentation fault. Workers of a cluster do start at once. Here a name follows from what it names.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import blake2b
+from typing import Any
+
+from numba import njit
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+
+class _NamedByContent(IndexDataCacheFile):
+    """Names code by its signature, machine and source; writes it before anything tells of it."""
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep code; an entry that another process wrote meanwhile may be lost, and is compiled again."""
+        named = self._dump((key, self._source_stamp, self._version))
+        name = self._data_name(blake2b(named, digest_size=8).hexdigest())
+        self._save_data(name, data)
+        overloads = self._load_index()
+        if overloads.get(key) != name:
+            overloads[key] = name
+            self._save_index(overloads)
+
+    def _data_name(self, number: Any) -> Any:
+        return self._data_name_pattern.replace("{number:d}", str(number))
+
+
+class KernelCache(FunctionCache):
+    """Where a function's machine code is kept."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file.__class__ = _NamedByContent
+
+
+def kept(dispatcher: Any, function: Callable[..., Any], cache: type[KernelCache] = KernelCache) -> Any:
+    """Return the dispatcher with its code kept on disk; where there is nowhere to write it is compiled each time."""
+    # No file (a console), or no folder that may be written to.
+    with suppress(RuntimeError):
+        dispatcher._cache = cache(function)
+    return dispatcher
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Return the function as machine code that releases the interpreter.
+
+    >>> @kernel
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(4)
+    8
+    """
+    return kept(njit(nogil=True)(function), function)
+
+
+def kernel_for(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return what makes a kernel of one signature, compiled at once."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher = kept(njit(nogil=True)(function), function)
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+        return dispatcher
+
+    return decorate
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Return the function as machine code that is put in the place of each call."""
+    return kept(njit(nogil=True, inline="always")(function), function)
