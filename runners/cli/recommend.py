@@ -69,6 +69,8 @@ def recommend(
         raise UsageError("Whom to recommend to? Give a USER_ID, or --model for how good the model is.")
     if rooms and room is not None:
         raise UsageError("--rooms ranks rooms and --room what is on sale in one: give one of them")
+    if rooms and (explore or log):
+        raise UsageError("--explore and --log are of items, and --rooms ranks rooms: leave one of them out.")
     with reading(settings) as reader:
         now_ms = parse_moment(at, reader.job().timezone) if at else None
         tried = Exploration(explore, seed) if explore else None

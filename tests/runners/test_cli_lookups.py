@@ -209,9 +209,13 @@ def test_recommend_says_of_which_room_and_why(interestream: Interestream, data_d
         done = interestream("recommend", "u1", *options, "--data-dir", data_dir)
         assert done.returncode == 0, done.stderr
         assert words in done.stdout
-    refused = interestream("recommend", "u1", "--room", "r1", "--rooms", "--data-dir", data_dir)
-    assert refused.returncode != 0
-    assert "give one of them" in " ".join(refused.stderr.split())
+    for options, remedy in [
+        (("--room", "r1", "--rooms"), "give one of them"),
+        (("--log", "--rooms"), "leave one of them out"),
+    ]:
+        refused = interestream("recommend", "u1", *options, "--data-dir", data_dir)
+        assert refused.returncode != 0
+        assert remedy in " ".join(refused.stderr.split())
 
 
 def test_recommend_asks_whom_and_tells_of_no_model(interestream: Interestream, data_dir: Path) -> None:
