@@ -33,6 +33,7 @@ DAYS: Final = 150
 DAY_MS: Final = 86_400_000
 ITEMS_A_DAY: Final = 500
 USERS_A_DAY: Final = 20_000
+PUBLISHED: Final = 1_000
 
 
 def main() -> None:
@@ -105,8 +106,10 @@ def churning(events: int) -> dict[str, Any]:
     """Learn events whose ids come and go, and look at what the process holds."""
     model, rooms, held, process = Recommender(), LiveRooms(), [], psutil.Process()
     for day, batch in enumerate(days(events // DAYS)):
-        model.learn_many(batch)
-        rooms.learn_many(batch)
+        for learner in (model, rooms):
+            learner.learn_many(batch)
+            # What a job does every few seconds: ids that are gone are told, and are not remembered any more.
+            learner.take_updates(PUBLISHED)
         if (day + 1) % (DAYS // 10) == 0:
             held.append(
                 {

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from live import LiveJob
 
 STILL_S = 2.0
-"""Figures that do not rise for so long stand still; live ones rise once or more a second, also while a checkpoint is taken."""
+"""Figures that do not rise for so long stand still; live ones rise once a second or more, also during a checkpoint."""
 _STEADY_S = 4.0
 _WATCH_S = 16.0
 """Longer than the cluster takes to notice a silent member."""
