@@ -20,8 +20,8 @@ from collections.abc import Callable
 from typing import Final
 
 LEAST_S: Final = 0.2
-MOST_S: Final = 0.6
-"""Figures that rise less often than once a second look as if they stood still."""
+MOST_S: Final = 1.0
+"""Figures that rise less often look as if they stood still."""
 BUSY: Final = 0.25
 """Of one core: steps of a worker share one interpreter, and the last of them sees ten times as many pieces as the first.
 
