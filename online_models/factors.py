@@ -13,7 +13,7 @@ import numpy as np
 
 from online_models.compiled import compiled
 from online_models.history import HistoryState, back
-from online_models.scratch import FACTORS, Scratch
+from online_models.scratch import FACTORS, ZERO, Scratch
 from online_models.state import Column, Layout
 
 RATE = 0.05
@@ -22,8 +22,6 @@ FALL = 0.6
 
 SLIGHT = 1e-3
 """Candidates whose slope is less are left alone: nearly all of them, and nearly nothing is lost."""
-
-NONE = np.float32(0.0)
 
 SPREAD = 0.17
 """Vectors begin evenly within this of 0."""
@@ -79,7 +77,7 @@ def add_products(state: FactorState, scratch: Scratch, history: HistoryState, us
 
 @partial(compiled, fastmath={"reassoc"})
 def _product(one: np.ndarray, other: np.ndarray) -> np.float32:
-    total = NONE
+    total = ZERO
     for k in range(FACTORS):
         total += one[k] * other[k]
     return total

@@ -30,7 +30,7 @@ from online_models.payload import (
 )
 from online_models.popularity import TOP, PopularityState
 from online_models.rooms import add_on_sale
-from online_models.scratch import Scratch, add_candidate
+from online_models.scratch import ONE, Scratch, add_candidate
 from online_models.transitions import FAST, SLOTS, SLOW, TransitionState, weight_now
 
 SHRINK = 5.0
@@ -38,8 +38,6 @@ SHRINK = 5.0
 
 FLOOR = 1e-3
 """Shares below this are as good as none: a feature is the fourth root of (1 + share / floor), less 1."""
-
-ONE, RISE = np.float32(1.0), np.float32(1.0 / FLOOR)
 
 BLENDED = 50
 """Places of each popularity list that are candidates beside a user's own; all are where nothing is known."""
@@ -204,4 +202,4 @@ def _to_roots(scratch: Scratch) -> None:
         if f not in (AGAIN, BACK):
             row = scratch.x[f]
             for c in range(scratch.size[0]):
-                row[c] = np.sqrt(np.sqrt(ONE + row[c] * RISE)) - ONE
+                row[c] = np.sqrt(np.sqrt(ONE + row[c] / np.float32(FLOOR))) - ONE

@@ -10,6 +10,9 @@ from online_models.payload import POPULAR
 from online_models.popularity import TOP
 from online_models.transitions import SLOTS
 
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+"""Of the type of a candidate's numbers: beside a plain 1.0 a kernel would reckon them in 64 bits."""
+
 SESSIONS = 1 << 16
 """Sessions remembered, the latest; a power of two, so that numbers may wrap."""
 

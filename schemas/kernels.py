@@ -8,27 +8,37 @@ segmentation fault. Workers of a cluster do start at once. Here a name follows f
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
+from pickle import UnpicklingError
 from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+_DAMAGED = (EOFError, UnpicklingError, ValueError, ImportError, AttributeError, IndexError)
+"""What reading a file ends in that a full disk or a lost power supply left short."""
 
 
 class _NamedByContent(IndexDataCacheFile):
     """Names code by its signature, machine and source; writes it before anything tells of it."""
 
     def save(self, key: Any, data: Any) -> None:
-        """Keep code; an entry that another process wrote meanwhile may be lost, and is compiled again."""
+        """Keep code; what cannot be written, or another process overwrote meanwhile, is compiled again."""
         named = self._dump((key, self._source_stamp, self._version))
-        name = self._data_name(blake2b(named, digest_size=8).hexdigest())
-        self._save_data(name, data)
-        overloads = self._load_index()
-        if overloads.get(key) != name:
-            overloads[key] = name
-            self._save_index(overloads)
+        name = self._data_name_pattern.replace("{number:d}", blake2b(named, digest_size=8).hexdigest())
+        with suppress(OSError):
+            self._save_data(name, data)
+            self._save_index(self._load_index() | {key: name})
 
-    def _data_name(self, number: Any) -> Any:
-        return self._data_name_pattern.replace("{number:d}", str(number))
+    def load(self, key: Any) -> Any:
+        """Return kept code, None where there is none that can be read."""
+        with suppress(*_DAMAGED):
+            return super().load(key)
+        return None
+
+    def _load_index(self) -> Any:
+        with suppress(*_DAMAGED):
+            return super()._load_index()
+        return {}
 
 
 class KernelCache(FunctionCache):
@@ -36,7 +46,10 @@ class KernelCache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file.__class__ = _NamedByContent
+        locator = self._impl.locator
+        self._cache_file = _NamedByContent(
+            self._cache_path, self._impl.filename_base, locator.get_source_stamp()
+        )
 
 
 def kept(dispatcher: Any, function: Callable[..., Any], cache: type[KernelCache] = KernelCache) -> Any:

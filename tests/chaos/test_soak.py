@@ -13,6 +13,7 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 from form import Form
+from killing import wait_until
 from lab import Lab
 from live import LiveJob
 from local_kafka import Broker
@@ -20,6 +21,7 @@ from running import ROOT
 
 from runners.clusters import kafka_broker
 from runners.clusters.flink_members import JOBMANAGER, WORKER_POOL, is_taskmanager
+from runners.job_store import JobStore
 from schemas.keys import metric_key, unpack_version
 from transforms.shards import COMPACT_AFTER_BYTES
 
@@ -61,9 +63,9 @@ class SteadyFeed(threading.Thread):
         for block in Generator(1, self.per_s).blocks():
             newest = np.maximum(np.maximum.accumulate(block["time"]), self.newest_ms).tolist()
             lines = bytes(lines_of(block)).splitlines(keepends=True)
-            for line, self.newest_ms in zip(lines, newest, strict=True):
+            for line, newest_ms in zip(lines, newest, strict=True):
                 self._producer.produce(self._topic, line, partition=self.put % PARTITIONS)
-                self.put += 1
+                self.put, self.newest_ms = self.put + 1, newest_ms
                 if self.put % int(self.per_s * STEP_S) == 0:
                     self._producer.poll(0)
                     time.sleep(max(0.0, began + self.put / self.per_s - time.monotonic()))
@@ -86,12 +88,14 @@ def test_nothing_grows_with_time(
     feed.start()
     job.start(*HORIZONS)
     job.await_figures()
+    wait_until(lambda: figures_as_of_ms(job) > 0, "a watermark")
     looks = []
     while feed.is_alive():
         looks.append(look(cluster, kafka, job, feed))
         saw("soak", **looks[-1])
         assert not job.has_ended(), job.said
         feed.join(LOOK_EVERY_S)
+    wait_until(lambda: JobStore(job.client, "is").counts()["events"] == feed.put, "all events to be read")
     report = job.stop()
     quarters = [quarter(looks, number) for number in range(4)]
     saw("soak by quarters", events=feed.put, reported=report["events"], quarters=quarters)

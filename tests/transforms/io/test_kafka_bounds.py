@@ -46,27 +46,28 @@ def test_an_empty_part_of_a_bounded_topic_is_finished(opened: Open) -> None:
     assert reading.reader.finished
 
 
-def test_messages_deleted_before_they_were_read_stop_the_job(topic: Topic, opened: Open) -> None:
+def with_a_gap(topic: Topic, opened: Open) -> dict[str, Place]:
+    """Read four of a partition's ten messages, and let three of the next be deleted; returns the places."""
     for at in range(10):
         topic.event(1, at)
     first = opened(rows=4)
     while parse_place(first.places.get(NAME(1), Place("0", 0)).offset)[0] < 4:
         first.block()
     topic.delete_before(1, 7)
+    return dict(first.places)
+
+
+def test_messages_deleted_before_they_were_read_stop_the_job(topic: Topic, opened: Open) -> None:
+    places = with_a_gap(topic, opened)
     with pytest.raises(
         SourceError, match=r"Offsets 4 to 6 of partition 1 of t were deleted.*up to 3 .*gaps=skip"
     ):
-        opened(LIVE, first.places).rest()
+        opened(LIVE, places).rest()
 
 
 def test_a_gap_that_is_skipped_is_counted_by_a_dead_letter(topic: Topic, opened: Open) -> None:
-    for at in range(10):
-        topic.event(1, at)
-    first = opened(rows=4)
-    while parse_place(first.places.get(NAME(1), Place("0", 0)).offset)[0] < 4:
-        first.block()
-    topic.delete_before(1, 7)
-    blocks = opened(replace(LIVE, skip_gaps=True), first.places).rest()
+    places = with_a_gap(topic, opened)
+    blocks = opened(replace(LIVE, skip_gaps=True), places).rest()
     assert ids(blocks) == ["1-7", "1-8", "1-9"]
     letters = [row for block in blocks for row in block.decoded.refused.to_pylist()]
     assert [(row["reason"], row["rule"]) for row in letters] == [("unreadable_input", "partition.retention")]
